@@ -1,0 +1,1 @@
+"""The verified reference for QEMU block jobs."""

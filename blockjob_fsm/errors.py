@@ -1,0 +1,106 @@
+"""Every refusal a caller can meet, with the class and text QMP gives it.
+
+    QmpError                     root; never raised itself
+    ├── DeviceNotActive          the device has no block job
+    ├── DeviceNotFound           no device of that name
+    ├── DeviceInUse              the device is taken by a job or by somebody else
+    ├── NoMedium                 the device is empty
+    ├── JobPaused                block-job-cancel without force on a paused job
+    ├── CannotComplete           the job has no such step, or is not ready for it
+    ├── CouldNotOpen             an image file did not open
+    ├── InvalidParameter         a parameter's value is out of range
+    └── NotSupported             the job type lacks the operation
+    IllegalStep                  an AssertionError: our own code broke the lifecycle
+
+Source of classes and texts: the QMP errors of QEMU 1.3. A disk's failure is not in this tree: it
+is a value that goes back into the job. Nothing that needs another module may enter this file.
+"""
+
+from __future__ import annotations
+
+
+class QmpError(Exception):
+    """A refused request: `subject` fills the text, `detail` says what was missing.
+
+    `qmp_class` and `desc` are exactly what goes on the wire; `str()` appends the detail for people.
+    """
+
+    qmp_class = "GenericError"
+    text = "{}"
+
+    def __init__(self, subject: str = "", *, detail: str = "") -> None:
+        super().__init__(subject)
+        self.subject = subject
+        self.detail = detail
+
+    @property
+    def desc(self) -> str:
+        """The error's text on the wire."""
+        return self.text.format(self.subject)
+
+    def to_qmp(self) -> dict[str, str]:
+        """The `error` member of a QMP reply: {class, desc}."""
+        return {"class": self.qmp_class, "desc": self.desc}
+
+    def __str__(self) -> str:
+        return f"{self.desc} ({self.detail})" if self.detail else self.desc
+
+
+class DeviceNotActive(QmpError):
+    """The device has no block job; a device that does not exist looks the same."""
+
+    qmp_class = "DeviceNotActive"
+    text = "No active block job on device '{}'"
+
+
+class DeviceNotFound(QmpError):
+    """No device of that name exists."""
+
+    qmp_class = "DeviceNotFound"
+    text = "Device '{}' not found"
+
+
+class DeviceInUse(QmpError):
+    """The device is taken, by a job or by another user."""
+
+    text = "Device '{}' is in use"
+
+
+class NoMedium(QmpError):
+    """The device holds no image."""
+
+    text = "Device '{}' has no medium"
+
+
+class JobPaused(QmpError):
+    """A paused job is cancelled only with force, so that no error stop goes unseen."""
+
+    text = "The block job for device '{}' is currently paused"
+
+
+class CannotComplete(QmpError):
+    """The job cannot be asked to finish now, or never can."""
+
+    text = "The active block job for device '{}' cannot be completed"
+
+
+class CouldNotOpen(QmpError):
+    """An image file did not open."""
+
+    text = "Could not open '{}'"
+
+
+class InvalidParameter(QmpError):
+    """A parameter's value is out of its range."""
+
+    text = "Invalid parameter '{}'"
+
+
+class NotSupported(QmpError):
+    """The job type lacks the operation."""
+
+    text = "Not supported"
+
+
+class IllegalStep(AssertionError):
+    """A step that no row allows was taken by our own code; never the caller's fault."""

@@ -1,0 +1,1 @@
+"""The declared lifecycles. Each module here owns one, as rows."""

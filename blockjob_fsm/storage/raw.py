@@ -1,0 +1,232 @@
+"""Raw image files and block devices, with their holes.
+
+The only file here that opens files. No header, backing chain or lock may enter it: a raw image has
+none.
+"""
+
+from __future__ import annotations
+
+import errno as errno_codes
+import fcntl
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from blockjob_fsm.storage.device import BlockDevice, Data, Extent
+
+_ZEROS = memoryview(bytes(1 << 20))
+# Linux's FS_IOC_UNRESVSP64 with its `struct space_resv`: the one way to punch a hole that needs no
+# foreign function call. Where the number means nothing, zeros are written instead.
+_PUNCH_HOLE = 0x4030582B
+_PUNCH_RANGE = struct.Struct("=hhiqqiI4i")
+
+_synchronise = getattr(os, "fdatasync", os.fsync)
+_SEEK_DATA: int | None = getattr(os, "SEEK_DATA", None)
+_SEEK_HOLE: int | None = getattr(os, "SEEK_HOLE", None)
+
+
+class RawFile(BlockDevice):
+    """A raw image: byte n of the file is byte n of the disk, and holes are unallocated zeros.
+
+    Made by `open` or `create`. The length is read when opened; nobody else may change it meanwhile.
+    """
+
+    def __init__(self, path: str, descriptor: int, *, read_only: bool) -> None:
+        super().__init__(path, read_only=read_only)
+        self._descriptor = descriptor
+        self._is_block = stat.S_ISBLK(os.fstat(descriptor).st_mode)
+        self._length = os.lseek(descriptor, 0, os.SEEK_END)
+        self._may_punch = not self._is_block
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
+        """Open a regular file or block device; raises OSError naming `path`."""
+        name = os.fspath(path)
+        _refuse_other_kinds(name)
+        return cls(name, _open(name, read_only=read_only), read_only=read_only)
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], length: int, *, exclusive: bool = False) -> Self:
+        """Make a file of `length` bytes that is one hole, and open it read-write.
+
+        A file that is there is emptied, or with `exclusive` refused (FileExistsError). A file that
+        cannot be made so long is left as it was.
+        """
+        assert length >= 0, "a file is not shorter than nothing"
+        name = os.fspath(path)
+        existed = os.path.exists(name)
+        if existed and not exclusive:
+            _refuse_other_kinds(name, block_device=False)
+        flags = os.O_CREAT | (os.O_EXCL if exclusive else 0)
+        descriptor = _open(name, read_only=False, flags=flags)
+        try:
+            for size in (length, 0, length):
+                os.ftruncate(descriptor, size)
+        except OSError as error:
+            os.close(descriptor)
+            if not existed:
+                Path(name).unlink()
+            raise OSError(error.errno, os.strerror(error.errno or 0), name) from None
+        return cls(name, descriptor, read_only=False)
+
+    @property
+    def backing(self) -> BlockDevice | None:
+        """Always None."""
+        return None
+
+    @backing.setter
+    def backing(self, layer: BlockDevice | None) -> None:
+        if layer is not None:
+            self.change_backing(layer, layer.name)
+
+    def change_backing(self, base: BlockDevice | None, stored_name: str | None) -> None:
+        """Raise OSError(ENOTSUP): there is no header, and a hole is no opening to other layers."""
+        raise OSError(errno_codes.ENOTSUP, "a raw image cannot have a backing file", self.name)
+
+    def length(self) -> int:
+        """Size in bytes, of a block device too."""
+        return self._length
+
+    def resize(self, length: int) -> None:
+        """Cut the file or add a hole; raises OSError(ENOTSUP) for a block device."""
+        assert length >= 0, "a file is not shorter than nothing"
+        self._check_writable()
+        if self._is_block:
+            raise OSError(errno_codes.ENOTSUP, "a block device cannot be resized", self.name)
+        with self._named_errors():
+            os.ftruncate(self._descriptor, length)
+        self._length = length
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes; raises OSError(EIO) if the file was cut behind our back."""
+        self._check_range(offset, length)
+        pieces: list[bytes] = []
+        with self._named_errors():
+            while length:
+                data = os.pread(self._descriptor, length, offset)
+                if not data:
+                    raise OSError(errno_codes.EIO, "the file ended early")
+                pieces.append(data)
+                offset += len(data)
+                length -= len(data)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def write(self, offset: int, data: Data) -> None:
+        """Store all of `data`."""
+        self._check_writable()
+        view = memoryview(data).cast("B")
+        self._check_range(offset, len(view))
+        with self._named_errors():
+            while view:
+                done = os.pwrite(self._descriptor, view, offset)
+                offset += done
+                view = view[done:]
+
+    def write_zeroes(self, offset: int, length: int) -> None:
+        """Punch a hole where the platform can, else write zeros; what is a hole stays one."""
+        self._check_writable()
+        self._check_range(offset, length)
+        end = offset + length
+        while offset < end:
+            extent = self.allocation(offset, end - offset)
+            if not extent.zero and not self._punch(offset, extent.length):
+                self._write_plain_zeroes(offset, extent.length)
+            offset += extent.length
+
+    def flush(self) -> None:
+        """Wait until the data is on the disk."""
+        if not self.read_only:
+            with self._named_errors():
+                _synchronise(self._descriptor)
+
+    def allocation(self, offset: int, length: int) -> Extent:
+        """Data or hole, as the file system tells; all data where it cannot tell."""
+        self._check_range(offset, length)
+        assert length > 0, "an empty range has no status"
+        data = self._seek(offset, _SEEK_DATA, otherwise=offset)
+        if data > offset:
+            return Extent(allocated=False, zero=True, length=min(data - offset, length))
+        hole = self._seek(offset, _SEEK_HOLE, otherwise=self._length)
+        # Another thread may have punched a hole here just now: "data" is still a safe answer.
+        reach = max(hole - offset, 1)
+        return Extent(allocated=True, zero=False, length=min(reach, length))
+
+    def fileno(self) -> int:
+        """The file's descriptor."""
+        return self._descriptor
+
+    def reopen(self, *, read_only: bool) -> None:
+        """Change the access while other threads go on using the same descriptor number."""
+        fresh = _open(self.name, read_only=read_only)
+        try:
+            os.dup2(fresh, self._descriptor, inheritable=False)
+        finally:
+            os.close(fresh)
+        self._read_only = read_only
+
+    def close(self) -> None:
+        """Close the file; may be called again."""
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            error.filename = self.name
+            raise
+
+    def _seek(self, offset: int, whence: int | None, *, otherwise: int) -> int:
+        if self._is_block or whence is None:
+            return otherwise
+        try:
+            return os.lseek(self._descriptor, offset, whence)
+        except OSError as error:
+            if error.errno == errno_codes.ENXIO:
+                return self._length
+            if error.errno in (errno_codes.EINVAL, errno_codes.ENOTSUP):
+                return otherwise
+            raise
+
+    def _punch(self, offset: int, length: int) -> bool:
+        if not self._may_punch:
+            return False
+        try:
+            fcntl.ioctl(
+                self._descriptor,
+                _PUNCH_HOLE,
+                _PUNCH_RANGE.pack(0, os.SEEK_SET, 0, offset, length, 0, 0, 0, 0, 0, 0),
+            )
+        except OSError:
+            # Whatever it was, plain writes show it again if it matters.
+            self._may_punch = False
+        return self._may_punch
+
+    def _write_plain_zeroes(self, offset: int, length: int) -> None:
+        end = offset + length
+        while offset < end:
+            piece = _ZEROS[: end - offset]
+            self.write(offset, piece)
+            offset += len(piece)
+
+
+def _open(name: str, *, read_only: bool, flags: int = 0) -> int:
+    access = os.O_RDONLY if read_only else os.O_RDWR
+    return os.open(name, access | os.O_CLOEXEC | flags, 0o644)
+
+
+def _refuse_other_kinds(name: str, *, block_device: bool = True) -> None:
+    """Refuse what is no image before opening it: opening a pipe would block."""
+    mode = os.stat(name).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno_codes.EISDIR, os.strerror(errno_codes.EISDIR), name)
+    if stat.S_ISBLK(mode) and not block_device:
+        raise OSError(errno_codes.ENOTSUP, "a block device is used as it is, not created", name)
+    if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+        raise OSError(errno_codes.EINVAL, "neither a regular file nor a block device", name)

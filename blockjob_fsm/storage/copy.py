@@ -128,7 +128,7 @@ class _Copy:
     def _between_files(self, reader: int, writer: int, offset: int, length: int) -> Move:
         """The fastest way between two descriptors; a piece it cannot move goes plainly."""
         if _HAS_KERNEL_COPY and shares_blocks(reader, writer, offset, min(length, PIECE_BYTES)):
-            way = _in_kernel(reader, writer)
+            way = in_kernel(reader, writer)
         elif _HAS_READ_INTO:
             way = _through_buffer(reader, writer, self.buffer)
         else:
@@ -181,7 +181,9 @@ def shares_blocks(reader: int, writer: int, offset: int, length: int) -> bool:
     return True
 
 
-def _in_kernel(reader: int, writer: int) -> Move:
+def in_kernel(reader: int, writer: int) -> Move:
+    """Moves by the kernel's own copy: at once where blocks can be shared."""
+
     def move(offset: int, length: int) -> int:
         return os.copy_file_range(reader, writer, min(length, KERNEL_BYTES), offset, offset)
 

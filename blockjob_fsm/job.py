@@ -83,9 +83,9 @@ class ArmTimer:
 
 @dataclass(frozen=True, slots=True)
 class StopTarget:
-    """Store an io-status on the target device, unless it holds one already."""
+    """Store a failure (errno positive) in the target's io-status, unless it holds one already."""
 
-    status: IoStatus
+    errno: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,33 @@ Effect = Emit | Submit | Perform | ArmTimer | StopTarget | CallBack | Signal
 
 
 @dataclass(frozen=True, slots=True)
+class BlockJobInfo:
+    """One entry of query-block-jobs: bytes, and bytes per second with 0 for no limit."""
+
+    type: str
+    device: str
+    len: int
+    offset: int
+    busy: bool
+    paused: bool
+    speed: int
+    io_status: IoStatus
+
+    def to_qmp(self) -> dict[str, str | int | bool]:
+        """The eight mandatory members, as on the wire."""
+        return {
+            "type": self.type,
+            "device": self.device,
+            "len": self.len,
+            "offset": self.offset,
+            "busy": self.busy,
+            "paused": self.paused,
+            "speed": self.speed,
+            "io-status": self.io_status.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job. `body` None: somebody else's code does the work and reports the steps by hand."""
 
@@ -122,6 +149,20 @@ class Job:
     def progress(self) -> Progress:
         """Published offset and length, in bytes."""
         return Progress() if self.body is None else self.body.progress
+
+    def query(self) -> BlockJobInfo:
+        """What query-block-jobs says of the job; no side effects."""
+        control, progress = self.control, self.progress
+        return BlockJobInfo(
+            type=self.type,
+            device=self.device,
+            len=progress.length,
+            offset=progress.offset,
+            busy=control.busy,
+            paused=control.paused,
+            speed=control.speed,
+            io_status=control.io_status,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +294,8 @@ class _Run:
                 assert isinstance(request, Sleep), "a timer is armed by a sleep"
                 return [ArmTimer(self.now_ns + request.ns)]
             case words.STOP_TARGET:
-                return [StopTarget(_status(event))]
+                assert isinstance(request, HandleError), "an error is handled on request"
+                return [StopTarget(request.errno)]
             case words.CALL_BACK:
                 return [CallBack(self.control.ret)]
             case words.EMIT_ERROR | words.EMIT_READY | words.EMIT_COMPLETED | words.EMIT_CANCELLED:
@@ -280,9 +322,3 @@ def _action(event: Event) -> ErrorAction:
     action = event.values[words.ACTION.position]
     assert isinstance(action, ErrorAction), "an error carries its action"
     return action
-
-
-def _status(event: Event) -> IoStatus:
-    status = event.values[words.STATUS.position]
-    assert isinstance(status, IoStatus), "an error carries its io-status"
-    return status

@@ -68,6 +68,7 @@ from blockjob_fsm.lifecycles.classic_words import (
     TEST,
     TIMER,
     UNCLAIM,
+    UNDRAIN,
     VARIABLES,
     WAKE,
     ClassicControl,
@@ -239,7 +240,7 @@ _RULES_OF_THE_JOB = (
         "not cancelled: completed, with or without an error",
         when=~CANCELLED & ~(SHOULD_COMPLETE & _SUCCEEDS),
         sets=(RET.set(RESULT),),
-        does=(EMIT_COMPLETED, CALL_BACK),
+        does=(UNDRAIN, EMIT_COMPLETED, CALL_BACK),
     ),
     Rule(
         (COMPLETED,),
@@ -248,7 +249,7 @@ _RULES_OF_THE_JOB = (
         "the user asked for it and every byte is on the target: the device becomes the target",
         when=~CANCELLED & SHOULD_COMPLETE & _SUCCEEDS,
         sets=(RET.set(RESULT),),
-        does=(PIVOT, EMIT_COMPLETED, CALL_BACK),
+        does=(PIVOT, UNDRAIN, EMIT_COMPLETED, CALL_BACK),
     ),
     Rule(
         (COMPLETED,),
@@ -257,7 +258,7 @@ _RULES_OF_THE_JOB = (
         "a cancelled job leaves the device as it was, whatever was asked before",
         when=CANCELLED,
         sets=(RET.set(RESULT),),
-        does=(EMIT_CANCELLED, CALL_BACK),
+        does=(UNDRAIN, EMIT_CANCELLED, CALL_BACK),
         only=(SAFE,),
     ),
     Rule(
@@ -267,7 +268,7 @@ _RULES_OF_THE_JOB = (
         "cancelled without a request to complete, or with an error",
         when=CANCELLED & ~(SHOULD_COMPLETE & _SUCCEEDS),
         sets=(RET.set(RESULT),),
-        does=(EMIT_CANCELLED, CALL_BACK),
+        does=(UNDRAIN, EMIT_CANCELLED, CALL_BACK),
         only=(QEMU_1_3,),
     ),
     Rule(
@@ -277,7 +278,7 @@ _RULES_OF_THE_JOB = (
         "1.3 looks at the request alone, and swaps to a target that is out of step",
         when=CANCELLED & SHOULD_COMPLETE & _SUCCEEDS,
         sets=(RET.set(RESULT),),
-        does=(PIVOT, EMIT_CANCELLED, CALL_BACK),
+        does=(PIVOT, UNDRAIN, EMIT_CANCELLED, CALL_BACK),
         only=(QEMU_1_3,),
     ),
     Rule(

@@ -61,7 +61,7 @@ REFUSALS = (
     # create: QEMU's checks in their order
     Refusal(
         (CREATE,),
-        (Phase.ABSENT,),
+        (Phase.ABSENT, *LIVE),
         DeviceInUse,
         "one job, or one other user, per device",
         when=IN_USE,
@@ -74,11 +74,11 @@ REFUSALS = (
         when=~NEW_SPEED.equals(0) & ~SETTABLE,
     ),
     Refusal(
-        (CREATE, SET_SPEED),
-        (Phase.ABSENT, *LIVE),
+        (CREATE,),
+        (Phase.ABSENT,),
         InvalidParameter,
-        "a speed is bytes per second, 0 meaning no limit",
-        when=NEW_SPEED.less_than(0) & SETTABLE,
+        "a limit is bytes per second, 0 meaning none",
+        when=NEW_SPEED.less_than(0),
         subject="speed",
     ),
     Refusal(
@@ -92,6 +92,14 @@ REFUSALS = (
     # verbs on a device without a job
     Refusal(_VERBS, OVER, DeviceNotActive, "there is no job to act on"),
     Refusal((SET_SPEED,), LIVE, NotSupported, "this job type cannot be limited", when=~SETTABLE),
+    Refusal(
+        (SET_SPEED,),
+        LIVE,
+        InvalidParameter,
+        "a speed is bytes per second, 0 meaning no limit",
+        when=NEW_SPEED.less_than(0),
+        subject="speed",
+    ),
     Refusal(
         (USER_CANCEL,),
         (*BUSY_PHASES, *ENTERABLE),

@@ -146,6 +146,7 @@ EMIT_COMPLETED = Output("emit_completed", "send BLOCK_JOB_COMPLETED")
 EMIT_CANCELLED = Output("emit_cancelled", "send BLOCK_JOB_CANCELLED")
 CALL_BACK = Output("call_back", "call the completion function")
 PIVOT = Output("pivot", "swap the device's contents with the target's")
+UNDRAIN = Output("undrain", "let the guest's requests in again")
 STOP_TARGET = Output("stop_target", "store the error in the target's io-status")
 RESET_TARGET = Output("reset_target", "reset the target's io-status")
 

@@ -238,6 +238,11 @@ class Drive:
         """How many requests have come and not ended."""
         return self._requests.count
 
+    @property
+    def draining(self) -> bool:
+        """Whether new requests have to wait for the end of a drain."""
+        return self._requests.is_held_back
+
     def drain(self) -> None:
         """Return when every request that came before has ended; later ones wait meanwhile."""
         with self.drained():

@@ -84,15 +84,22 @@ class _Armed:
     struck: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def strikes(self, operation: str, offset: int, length: int) -> bool:
+    def count(self, operation: str, offset: int, length: int) -> int | None:
+        """The request's number among those this fault covers, from 1; None if it does not."""
         if not self.fault.covers(operation, offset, length):
-            return False
+            return None
         with self.lock:
             self.seen += 1
-            spent = self.fault.once and self.struck
-            hit = not spent and self.fault.nth in {None, self.seen}
-            self.struck += hit
-            return hit
+            return self.seen
+
+    def strikes(self, number: int | None) -> bool:
+        if number is None or self.fault.nth not in {None, number}:
+            return False
+        with self.lock:
+            if self.fault.once and self.struck:
+                return False
+            self.struck += 1
+            return True
 
 
 class FaultyDevice(BlockDevice):
@@ -181,8 +188,10 @@ class FaultyDevice(BlockDevice):
         self.inner.close()
 
     def _pass(self, operation: Operation, offset: int = 0, length: int = 0) -> None:
-        for armed in self._armed:
-            if not armed.strikes(operation, offset, length):
+        # Every fault counts the request, whichever strikes it.
+        numbers = [armed.count(operation, offset, length) for armed in self._armed]
+        for armed, number in zip(self._armed, numbers, strict=True):
+            if not armed.strikes(number):
                 continue
             fault = armed.fault
             if fault.delay_ns and self._sleep_ns:

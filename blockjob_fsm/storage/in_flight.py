@@ -21,12 +21,14 @@ class RequestKind(Enum):
 
 
 @dataclass(eq=False, slots=True)
-class _Request:
+class Request:
+    """One request: its kind and its range in bytes."""
+
     kind: RequestKind
     offset: int
     length: int
 
-    def waits_for(self, earlier: _Request) -> bool:
+    def waits_for(self, earlier: Request) -> bool:
         """A copy-up excludes writes and other copy-ups of the same bytes."""
         kinds = {self.kind, earlier.kind}
         overlap = (
@@ -45,7 +47,7 @@ class InFlight:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._requests: list[_Request] = []
+        self._requests: list[Request] = []
         self._holders = 0
 
     @property
@@ -53,10 +55,15 @@ class InFlight:
         """How many requests have come in and not ended."""
         return len(self._requests)
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether somebody keeps new requests out."""
+        return self._holders > 0
+
     @contextmanager
     def entered(self, kind: RequestKind, offset: int, length: int) -> Iterator[None]:
         """Be in flight inside the block, once nothing earlier is in the way."""
-        request = _Request(kind, offset, length)
+        request = Request(kind, offset, length)
         with self._changed:
             self._changed.wait_for(lambda: not self._holders)
             self._requests.append(request)
@@ -83,7 +90,7 @@ class InFlight:
                 self._holders -= 1
                 self._changed.notify_all()
 
-    def _is_next(self, request: _Request) -> bool:
+    def _is_next(self, request: Request) -> bool:
         for earlier in self._requests:
             if earlier is request:
                 return True

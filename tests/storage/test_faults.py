@@ -68,15 +68,22 @@ def test_a_fault_is_narrowed_by_count_place_and_once(
     fault: Fault, expected: list[int | None]
 ) -> None:
     device = disk(fault)
-    starts = [0, 4, 0, 4]
-    got = [errno_of(lambda start=start: device.read(start, 4)) for start in starts]  # type: ignore[misc]
-    assert got == expected
+
+    def read_at(start: int) -> int | None:
+        return errno_of(lambda: device.read(start, 4))
+
+    assert [read_at(start) for start in (0, 4, 0, 4)] == expected
 
 
 def test_a_status_is_told_up_to_the_byte_whose_status_fails() -> None:
     device = disk(Fault("allocation", errno.EIO, offset=5))
     assert device.allocation(0, 8) == Extent(False, True, 5)
     assert errno_of(lambda: device.allocation(5, 3)) == errno.EIO
+
+
+def test_a_fault_counts_the_requests_that_another_one_struck() -> None:
+    device = disk(Fault("read", errno.EIO, nth=1), Fault("read", errno.ENOSPC, nth=2))
+    assert [errno_of(lambda: device.read(0, 1)) for _ in range(2)] == [errno.EIO, errno.ENOSPC]
 
 
 def test_stacked_wrappers_strike_from_the_outside_in() -> None:

@@ -17,8 +17,8 @@ from typing import TypeAlias
 
 from blockjob_fsm.storage.device import BlockDevice, Extent, locate, read_chain
 
-#: Data moved between two looks at `stop`: it fits a processor's cache, and larger is no faster.
-PIECE_BYTES = 512 << 10
+#: Data moved between two looks at `stop`: smaller costs calls, larger no longer fits a cache.
+PIECE_BYTES = 1 << 20
 #: Most that one call may clear, since a target without holes is cleared by writing.
 CLEAR_BYTES = 64 << 20
 #: Most that one call may share or copy inside the kernel.

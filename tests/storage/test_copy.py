@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from blockjob_fsm.storage import (
     BlockDevice,
     CopyResult,
-    Extent,
     Fault,
     FaultyDevice,
     MemoryDevice,
@@ -24,8 +23,9 @@ from blockjob_fsm.storage import (
 from blockjob_fsm.storage.copy import PIECE_BYTES, in_kernel
 from tests.storage.strategies import LENGTH, Step, layers, perform, steps
 
-MIB = 1 << 20
-SIZE = 3 * MIB + 77
+PIECE = PIECE_BYTES
+SIZE = 5 * PIECE + 77
+HOLE = 2 * PIECE, PIECE
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def source(folder: Path) -> Iterator[RawFile]:
-    """Random data with a hole of one MiB in its second MiB."""
+    """Random data: two pieces, a hole of one piece, two pieces and a bit."""
     with RawFile.create(folder / "source.raw", SIZE) as device:
-        device.write(0, os.urandom(MIB))
-        device.write(2 * MIB, os.urandom(SIZE - 2 * MIB))
+        device.write(0, os.urandom(2 * PIECE))
+        device.write(3 * PIECE, os.urandom(SIZE - 3 * PIECE))
         yield device
 
 
@@ -76,14 +76,14 @@ def test_a_range_reads_alike_afterwards_and_the_rest_is_untouched(
 def test_a_file_arrives_whole_and_its_hole_with_it(source: RawFile, target: BlockDevice) -> None:
     assert copy_range(source, target, 0, SIZE) == CopyResult(SIZE)
     assert target.read(0, SIZE) == source.read(0, SIZE)
-    assert target.allocation(MIB, MIB).zero
+    assert target.allocation(*HOLE).zero
 
 
 def test_old_data_of_the_target_becomes_a_hole(source: RawFile, target: BlockDevice) -> None:
-    target.write(0, b"old" * MIB)
+    target.write(0, b"o" * SIZE)
     assert copy_range(source, target, 0, SIZE) == CopyResult(SIZE)
     assert target.read(0, SIZE) == source.read(0, SIZE)
-    assert target.allocation(MIB, MIB) == Extent(target.allocation(MIB, 1).allocated, True, MIB)
+    assert target.allocation(*HOLE)[1:] == (True, PIECE)
 
 
 def test_a_hole_costs_nothing_however_large(folder: Path) -> None:
@@ -97,13 +97,13 @@ def test_a_hole_costs_nothing_however_large(folder: Path) -> None:
 
 def test_holes_are_written_out_when_asked(source: RawFile, target: BlockDevice) -> None:
     assert copy_range(source, target, 0, SIZE, keep_holes=False) == CopyResult(SIZE)
-    assert not target.allocation(MIB, MIB).zero
+    assert not target.allocation(*HOLE).zero
     assert target.read(0, SIZE) == source.read(0, SIZE)
 
 
 def test_the_base_of_a_chain_is_copied_too(source: RawFile, target: BlockDevice) -> None:
     top = MemoryDevice(SIZE, backing=source)
-    top.write(MIB, b"top")
+    top.write(HOLE[0], b"top")
     assert copy_range(top, target, 0, SIZE) == CopyResult(SIZE)
     assert target.read(0, SIZE) == read_chain(top, 0, SIZE)
 
@@ -124,21 +124,21 @@ def test_two_workers_may_copy_two_halves(source: RawFile, target: BlockDevice) -
 def test_a_stop_is_heeded_between_pieces(source: RawFile, target: BlockDevice) -> None:
     answers = iter([False, True])
     result = copy_range(source, target, 0, SIZE, stop=lambda: next(answers))
-    assert result == CopyResult(PIECE_BYTES)
-    assert target.read(0, PIECE_BYTES) == source.read(0, PIECE_BYTES)
-    assert not any(target.read(PIECE_BYTES, SIZE - PIECE_BYTES))
+    assert result == CopyResult(PIECE)
+    assert target.read(0, PIECE) == source.read(0, PIECE)
+    assert not any(target.read(PIECE, SIZE - PIECE))
 
 
 @pytest.mark.parametrize(
     ("on_source", "on_target", "expected"),
     [
         (Fault("read", errno.EIO, offset=0), None, (0, errno.EIO, True)),
-        (Fault("read", errno.EIO, nth=2), None, (PIECE_BYTES, errno.EIO, True)),
-        (Fault("allocation", errno.EIO, offset=MIB), None, (MIB, errno.EIO, True)),
+        (Fault("read", errno.EIO, nth=2), None, (PIECE, errno.EIO, True)),
+        (Fault("allocation", errno.EIO, offset=2 * PIECE), None, (2 * PIECE, errno.EIO, True)),
         (None, Fault("write", errno.ENOSPC, offset=0), (0, errno.ENOSPC, False)),
-        (None, Fault("write", errno.ENOSPC, nth=3), (2 * MIB, errno.ENOSPC, False)),
-        (None, Fault("write_zeroes", errno.ENOSPC), (MIB, errno.ENOSPC, False)),
-        (None, Fault("allocation", errno.EIO), (MIB, errno.EIO, False)),
+        (None, Fault("write", errno.ENOSPC, nth=3), (3 * PIECE, errno.ENOSPC, False)),
+        (None, Fault("write_zeroes", errno.ENOSPC), (2 * PIECE, errno.ENOSPC, False)),
+        (None, Fault("allocation", errno.EIO), (2 * PIECE, errno.EIO, False)),
     ],
 )
 def test_the_side_that_failed_and_the_good_bytes_are_told(
@@ -161,9 +161,9 @@ def test_the_side_that_failed_and_the_good_bytes_are_told(
 
 
 def test_a_source_file_cut_short_is_a_read_error(source: RawFile, target: BlockDevice) -> None:
-    os.ftruncate(source.fileno(), 2 * MIB + PIECE_BYTES)
-    failed = copy_range(source, target, 2 * MIB, MIB, keep_holes=False)
-    assert failed == CopyResult(PIECE_BYTES, errno.EIO, True)
+    os.ftruncate(source.fileno(), 4 * PIECE)
+    failed = copy_range(source, target, 3 * PIECE, 2 * PIECE, keep_holes=False)
+    assert failed == CopyResult(PIECE, errno.EIO, True)
 
 
 def test_a_target_file_that_refuses_is_a_write_error(source: RawFile, folder: Path) -> None:
@@ -176,8 +176,10 @@ def test_a_full_target_file_tells_how_far_it_got(
     source: RawFile, folder: Path, file_size_limit: Callable[[int], None]
 ) -> None:
     with RawFile.create(folder / "full.raw", SIZE) as target:
-        file_size_limit(2 * MIB + 1000)
-        assert copy_range(source, target, 0, SIZE) == CopyResult(2 * MIB + 1000, errno.EFBIG, False)
+        file_size_limit(3 * PIECE + 1000)
+        assert copy_range(source, target, 0, SIZE) == CopyResult(
+            3 * PIECE + 1000, errno.EFBIG, False
+        )
 
 
 @pytest.fixture

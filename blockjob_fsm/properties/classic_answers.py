@@ -151,6 +151,14 @@ _ANSWERED: tuple[Property, ...] = (
         when=in_phase(Phase.ENDING),
         witness="in-callback",
     ),
+    Answered(
+        name="H2-still-there",
+        claim="when the target's backing chain is open, the job that asked for it still exists",
+        events=(BACKING_OPENED,),
+        when=ALWAYS,
+        witness="in-step",
+        only=(QEMU_1_3,),
+    ),
 )
 
 _REFUSED: tuple[Property, ...] = (
@@ -158,7 +166,7 @@ _REFUSED: tuple[Property, ...] = (
         name="2-in-use",
         claim="no job on a device that is in use",
         events=(CREATE,),
-        when=in_phase(Phase.ABSENT) & IN_USE,
+        when=in_phase(Phase.ABSENT, *LIVE) & IN_USE,
         error=DeviceInUse,
         witness="taken",
     ),

@@ -38,6 +38,7 @@ from blockjob_fsm.lifecycles.classic_words import (
     STOP_TARGET,
     SUBMIT_IO,
     SYNCED,
+    UNDRAIN,
     WAKE,
     Phase,
 )
@@ -137,11 +138,18 @@ _ENDS: tuple[Property, ...] = (
         witness="takes-completed",
     ),
     AlwaysStep(
+        name="10-let-in",
+        claim="however a job ends, the guest's requests are let in again",
+        events=(COMPLETED,),
+        does=(UNDRAIN,),
+        witness="takes-completed",
+    ),
+    AlwaysStep(
         name="10-once",
         claim="nothing else calls back or ends a job",
         events=but(COMPLETED),
         after=implies(in_phase(Phase.ENDING), Old(PHASE).equals(Phase.ENDING)) & unchanged(RET),
-        never=(CALL_BACK, EMIT_COMPLETED, EMIT_CANCELLED, PIVOT),
+        never=(CALL_BACK, EMIT_COMPLETED, EMIT_CANCELLED, PIVOT, UNDRAIN),
         witness="takes-completed",
     ),
     AlwaysStep(

@@ -8,6 +8,10 @@
     ├── JobPaused                block-job-cancel without force on a paused job
     ├── CannotComplete           the job has no such step, or is not ready for it
     ├── CouldNotOpen             an image file did not open
+    ├── BaseNotFound             the base is not in the chain where it must be
+    ├── TopNotFound              the top is not in the chain
+    ├── TopIsActive              commit of the active layer
+    ├── InvalidMerge             commit of an image into itself
     ├── InvalidParameter         a parameter's value is out of range
     └── NotSupported             the job type lacks the operation
     IllegalStep                  an AssertionError: our own code broke the lifecycle
@@ -88,6 +92,30 @@ class CouldNotOpen(QmpError):
     """An image file did not open."""
 
     text = "Could not open '{}'"
+
+
+class BaseNotFound(QmpError):
+    """The base is not below the image it is to be the base of."""
+
+    text = "Base '{}' not found"
+
+
+class TopNotFound(QmpError):
+    """The top is no image of the chain."""
+
+    text = "Top image file {} not found"
+
+
+class TopIsActive(QmpError):
+    """The active layer cannot be committed while it is written to."""
+
+    text = "Top image as the active layer is currently unsupported"
+
+
+class InvalidMerge(QmpError):
+    """An image cannot be committed into itself."""
+
+    text = "Invalid files for merge: top and base are the same"
 
 
 class InvalidParameter(QmpError):

@@ -281,11 +281,11 @@ class _Run:
             self.effects.extend(self.effect(output, event, request))
 
     def effect(self, output: Output, event: Event, request: Request | None) -> list[Effect]:
-        """What one output of a row means outside; SET_LIMIT and a body's WAKE mean it here."""
+        """What one output of a row means outside; a body's WAKE is nothing more."""
         match output:
             case words.SET_LIMIT:
                 self.limiter = self.limiter.at_speed(self.control.speed)
-                return []
+                return [Signal(output)]
             case words.WAKE if self.body is not None:
                 return []
             case words.SUBMIT_IO:

@@ -88,16 +88,19 @@ class Drive:
             assert self._in_use != value, f"{self.name}: in_use is {value} already"
             self._in_use = value
 
-    def claim(self) -> None:
-        """Take the device; raises DeviceInUse, with nothing changed, if somebody has it."""
+    def claim(self, job: DriveJob | None = None) -> None:
+        """Take the device, for `job` or another user; raises DeviceInUse if somebody has it."""
         with self._lock:
-            if self._in_use or self.job is not None:
+            if self._in_use:
                 raise DeviceInUse(self.name)
             self.in_use = True
+            self.job = job
 
     def release(self) -> None:
         """Give the device back."""
-        self.in_use = False
+        with self._lock:
+            self.job = None
+            self.in_use = False
 
     # Io-status.
 

@@ -42,6 +42,9 @@ PLACES = {
     "clock": Place(3, "world"),
     "block_job": Place(4, "live"),
     "executor": Place(4, "live"),
+    "operations": Place(4, "live"),
+    "live_job": Place(4, "live"),
+    "jobs": Place(4, "live"),
     # The package's own `__init__` shows levels 0 to 4; what needs more has its own door.
     "": Place(4, "live"),
     "conformance": Place(5, "outside"),

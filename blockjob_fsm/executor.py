@@ -1,0 +1,251 @@
+"""The threads: a pool of workers for I/O and one timer thread with a heap of sleeps.
+
+A job that sleeps or is parked costs no thread. Nothing about a job is decided here: the executor
+runs tasks, and calls back when a time has come. All that is taken from the threading library comes
+through one `Host`, so that another can be handed in. No lifecycle may enter this file.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol, Self
+
+from blockjob_fsm.clock import Clock, RealClock
+
+Task = Callable[[], None]
+
+#: Workers of an executor unless told otherwise: enough for slow disks, few enough for the lock.
+WORKERS = 8
+
+
+class Condition(Protocol):
+    """What is used of a condition variable."""
+
+    def __enter__(self) -> bool: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None: ...
+    def wait(self, timeout: float | None = None) -> bool:
+        """Release, wait to be notified, take again."""
+
+    def notify(self, n: int = 1) -> None:
+        """Wake one waiter."""
+
+    def notify_all(self) -> None:
+        """Wake every waiter."""
+
+
+class Host(Protocol):
+    """Where locks, conditions, threads and the time come from."""
+
+    clock: Clock
+
+    def lock(self) -> AbstractContextManager[bool]:
+        """A new lock that one thread may hold."""
+
+    def condition(self) -> Condition:
+        """A new condition variable with its own lock."""
+
+    def start(self, target: Task, name: str) -> Callable[[], None]:
+        """Start a thread; the answer joins it."""
+
+    def thread_id(self) -> int:
+        """What tells the calling thread from all others."""
+
+
+class ThreadHost:
+    """The threads of this process."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or RealClock()
+
+    def lock(self) -> AbstractContextManager[bool]:
+        return threading.Lock()
+
+    def condition(self) -> Condition:
+        return threading.Condition(threading.Lock())
+
+    def start(self, target: Task, name: str) -> Callable[[], None]:
+        # Daemons, so that a program that forgets `close` can still end.
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        return thread.join
+
+    def thread_id(self) -> int:
+        return threading.get_ident()
+
+
+class Executor:
+    """Runs tasks on at most `workers` threads, and timers on one more; both start on first use.
+
+    With `workers` 0 nothing runs by itself: `run_pending` runs what is due, on its caller's thread.
+    Leaving the context, or `close`, ends every thread; jobs must have ended before.
+    """
+
+    def __init__(self, workers: int = WORKERS, host: Host | None = None) -> None:
+        assert workers >= 0, "a pool has no negative size"
+        self.host: Host = host or ThreadHost()
+        self.workers = workers
+        self._tasks: deque[Task] = deque()
+        self._work = self.host.condition()
+        self._idle = 0
+        self._joins: list[Callable[[], None]] = []
+        self._timers: list[tuple[int, int, Task]] = []
+        self._tick = self.host.condition()
+        self._order = itertools.count()
+        self._has_timer_thread = False
+        self._closed = False
+        self._mine = threading.local()
+        self.host.clock.on_change(self._clock_moved)
+
+    # Any thread.
+
+    def now_ns(self) -> int:
+        """The time on the executor's clock."""
+        return self.host.clock.now_ns()
+
+    def submit(self, task: Task) -> None:
+        """Have a task run by a worker, soon; returns at once."""
+        if getattr(self._mine, "may_keep", False) and not self._tasks:
+            # A worker that has nothing else to do goes on with what it made itself.
+            self._mine.may_keep = False
+            self._mine.kept = task
+            return
+        with self._work:
+            assert not self._closed, "the executor is closed"
+            self._tasks.append(task)
+            if self._idle:
+                # Counted here, so that the next task does not count on the same worker.
+                self._idle -= 1
+                self._work.notify()
+            elif len(self._joins) < self.workers:
+                name = f"blockjob-worker-{len(self._joins)}"
+                self._joins.append(self.host.start(self._worker, name))
+
+    def call_at(self, wake_at_ns: int, task: Task) -> None:
+        """Have a task run by a worker when the clock has reached a moment; returns at once."""
+        if wake_at_ns <= self.now_ns():
+            self.submit(task)
+            return
+        with self._tick:
+            assert not self._closed, "the executor is closed"
+            first = not self._timers or wake_at_ns < self._timers[0][0]
+            heapq.heappush(self._timers, (wake_at_ns, next(self._order), task))
+            if self.workers and not self._has_timer_thread:
+                self._has_timer_thread = True
+                self._timer_join = self.host.start(self._timer, "blockjob-timer")
+            elif first:
+                self._tick.notify()
+
+    def run_pending(self) -> int:
+        """Run what is due on this thread, and what comes of it; the number of tasks run."""
+        ran = 0
+        while True:
+            with self._tick:
+                due = self._take_due()
+            with self._work:
+                self._tasks.extend(due)
+                task = self._tasks.popleft() if self._tasks else None
+            if task is None:
+                return ran
+            task()
+            ran += 1
+
+    def next_wake_ns(self) -> int | None:
+        """When the earliest timer is due, for whoever moves a clock by hand."""
+        with self._tick:
+            return self._timers[0][0] if self._timers else None
+
+    def close(self) -> None:
+        """End the threads once they have run what was submitted; timers not yet due are dropped."""
+        with self._tick:
+            self._closed = True
+            self._timers.clear()
+            self._tick.notify_all()
+        if self._has_timer_thread:
+            self._timer_join()
+            self._has_timer_thread = False
+        with self._work:
+            self._work.notify_all()
+        for join in self._joins:
+            join()
+        self._joins.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # The workers' threads.
+
+    def _worker(self) -> None:
+        while (task := self._next_task()) is not None:
+            while task is not None:
+                task = self._run(task)
+
+    def _next_task(self) -> Task | None:
+        with self._work:
+            while not self._tasks:
+                if self._closed:
+                    return None
+                self._idle += 1
+                self._work.wait()
+            return self._tasks.popleft()
+
+    def _run(self, task: Task) -> Task | None:
+        """Run a task; the answer is the one it left for this same worker, if any."""
+        self._mine.kept, self._mine.may_keep = None, True
+        try:
+            task()
+        except Exception:
+            # A listener's or a callback's mistake must not cost the pool a thread.
+            threading.excepthook(
+                threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread()))
+            )
+        self._mine.may_keep = False
+        kept: Task | None = self._mine.kept
+        return kept
+
+    # The timer's thread.
+
+    def _timer(self) -> None:
+        while True:
+            with self._tick:
+                due = self._take_due()
+                while not due:
+                    if self._closed:
+                        return
+                    self._tick.wait(self._patience())
+                    due = self._take_due()
+            for task in due:
+                self.submit(task)
+
+    def _patience(self) -> float | None:
+        return self.host.clock.timeout_s(self._timers[0][0]) if self._timers else None
+
+    def _take_due(self) -> list[Task]:
+        due = []
+        now_ns = self.now_ns()
+        while self._timers and self._timers[0][0] <= now_ns:
+            due.append(heapq.heappop(self._timers)[2])
+        return due
+
+    def _clock_moved(self) -> None:
+        with self._tick:
+            self._tick.notify()

@@ -1,0 +1,170 @@
+"""Starting the jobs of 2012: the checks of each command in QEMU's order, then the job itself.
+
+Each function makes a job and enters it; what it refuses, it refuses with nothing changed.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+
+from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.bodies.commit import Commit
+from blockjob_fsm.bodies.mirror import CHUNK_BYTES, Mirror
+from blockjob_fsm.bodies.requests import Body, Sync
+from blockjob_fsm.bodies.stream import Stream
+from blockjob_fsm.declaration import Lifecycle
+from blockjob_fsm.error_action import DevicePolicy, OnError, admit
+from blockjob_fsm.errors import (
+    BaseNotFound,
+    DeviceInUse,
+    InvalidMerge,
+    NoMedium,
+    TopIsActive,
+    TopNotFound,
+)
+from blockjob_fsm.executor import Executor
+from blockjob_fsm.lifecycles.classic_words import ClassicControl
+from blockjob_fsm.live_job import Callback, Listener
+from blockjob_fsm.operations.base import Operations
+from blockjob_fsm.operations.commit import CommitOperations
+from blockjob_fsm.operations.mirror import MirrorOperations
+from blockjob_fsm.operations.stream import StreamOperations
+from blockjob_fsm.storage.device import BlockDevice, chain
+from blockjob_fsm.storage.drive import Drive
+
+
+def _limit(job: BlockJob) -> None:
+    """The limiter is part of the job's value and is set already."""
+
+
+def _target_is_open(job: BlockJob) -> None:
+    """The target's chain is opened with the target."""
+
+
+STREAM = BlockJobType("stream", set_speed=_limit)
+COMMIT = BlockJobType("commit", set_speed=_limit)
+MIRROR = BlockJobType("mirror", set_speed=_limit, complete=_target_is_open)
+
+
+class Options(TypedDict, total=False):
+    """What every kind of job can be given; see `BlockJob.create`."""
+
+    speed: int
+    callback: Callback | None
+    opaque: object
+    on_event: Listener | None
+    lifecycle: Lifecycle[ClassicControl]
+
+
+def stream(
+    drive: Drive,
+    *,
+    executor: Executor,
+    base: BlockDevice | None = None,
+    base_name: str | None = None,
+    on_error: OnError = OnError.REPORT,
+    **options: Unpack[Options],
+) -> BlockJob:
+    """Pull everything above `base` (None: the whole chain) into the drive's top image.
+
+    The header will name `base_name` as the backing file. Raises BaseNotFound,
+    InvalidParameter('on-error'), DeviceInUse, InvalidParameter('speed').
+    """
+    if base is not None and base not in list(chain(drive.medium))[1:]:
+        raise BaseNotFound(base_name or base.name)
+    admit(on_error, drive.policy, "on-error")
+    body = Stream(on_error=on_error, has_base=base is not None)
+    operations = StreamOperations(drive, base, base_name or (base.name if base else None))
+    return _enter(STREAM, drive, executor, body, operations, options)
+
+
+def commit(
+    drive: Drive,
+    *,
+    executor: Executor,
+    top: BlockDevice,
+    base: BlockDevice | None = None,
+    base_name: str | None = None,
+    **options: Unpack[Options],
+) -> BlockJob:
+    """Write everything from `top` down into `base` (None: the deepest image), then drop it.
+
+    `top` must be below the active layer. Raises TopNotFound, BaseNotFound, TopIsActive,
+    InvalidMerge, DeviceInUse, InvalidParameter('speed'), or the OSError of reopening an image.
+    """
+    layers = list(chain(drive.medium))
+    if top not in layers:
+        raise TopNotFound(top.name)
+    base = base or layers[-1]
+    if base not in layers[layers.index(top) :]:
+        raise BaseNotFound(base_name or base.name)
+    if top is drive.medium:
+        raise TopIsActive
+    if top is base:
+        raise InvalidMerge
+    overlay = layers[layers.index(top) - 1]
+    operations = CommitOperations(drive, overlay, top, base, base_name or base.name)
+    if drive.in_use:
+        # Before the images are touched; 1.3 reopens first and leaves them so if this fails.
+        raise DeviceInUse(drive.name)
+    operations.open_for_writing()
+    try:
+        return _enter(COMMIT, drive, executor, Commit(), operations, options)
+    except BaseException:
+        operations.restore_flags()
+        raise
+
+
+def mirror(
+    drive: Drive,
+    target: BlockDevice,
+    *,
+    executor: Executor,
+    sync: Sync = Sync.FULL,
+    on_source_error: OnError = OnError.REPORT,
+    on_target_error: OnError = OnError.REPORT,
+    chunk_bytes: int = CHUNK_BYTES,
+    **options: Unpack[Options],
+) -> BlockJob:
+    """Copy the drive to `target` and keep it in step until completed or cancelled.
+
+    The job owns `target` from here on: on completion it becomes the drive's medium, otherwise it is
+    closed. Sync top without a backing file is full. Raises NoMedium, DeviceInUse,
+    InvalidParameter('on-source-error'), InvalidParameter('speed').
+    """
+    if drive.medium is None:
+        raise NoMedium(drive.name)
+    if drive.in_use:
+        raise DeviceInUse(drive.name)
+    admit(on_source_error, drive.policy, "on-source-error")
+    if sync is Sync.TOP and drive.medium.backing is None:
+        sync = Sync.FULL
+    policy = DevicePolicy(
+        # No drive has a policy of its own for reads that run out of space.
+        OnError.STOP if on_target_error is OnError.ENOSPC else on_target_error,
+        on_target_error,
+    )
+    target_drive = Drive("", target, policy=policy)
+    body = Mirror(
+        sync=sync,
+        on_source_error=on_source_error,
+        on_target_error=on_target_error,
+        chunk=chunk_bytes,
+    )
+    operations = MirrorOperations(drive, target_drive, chunk_bytes)
+    return _enter(MIRROR, drive, executor, body, operations, options)
+
+
+def _enter(
+    job_type: BlockJobType,
+    drive: Drive,
+    executor: Executor,
+    body: Body,
+    operations: Operations,
+    options: Options,
+) -> BlockJob:
+    job = BlockJob.create(
+        job_type, drive, **options, executor=executor, body=body, operations=operations
+    )
+    job.start()
+    return job

@@ -1,0 +1,264 @@
+"""A job value that lives: a lock around it, an executor under it, and effects done in order.
+
+All control changes happen under the job's lock and take microseconds. What must happen outside is
+queued in order and done without the lock by whichever thread finds nobody doing it already: the
+carrier. A listener or a callback may therefore call any verb of its own job. Which steps there are,
+and what they are called, is not this file's business.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from blockjob_fsm.bodies.requests import IoRequest, Request
+from blockjob_fsm.declaration import Event, Output
+from blockjob_fsm.errors import IllegalStep
+from blockjob_fsm.events import QmpEvent
+from blockjob_fsm.executor import Condition, Executor
+from blockjob_fsm.job import (
+    Advanced,
+    ArmTimer,
+    CallBack,
+    Effect,
+    Emit,
+    Fire,
+    Input,
+    Job,
+    Perform,
+    Signal,
+    StopTarget,
+    Submit,
+    advance,
+)
+from blockjob_fsm.lifecycles import classic_words as words
+from blockjob_fsm.operations.base import Operations
+from blockjob_fsm.storage.drive import Drive
+
+Callback = Callable[[Any, int], object]
+Listener = Callable[[QmpEvent], object]
+Hook = Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Functions of a job type, called with the job and no lock held; None where it has none."""
+
+    set_speed: Hook | None = None
+    iostatus_reset: Hook | None = None
+    complete: Hook | None = None
+
+
+class LiveJob:
+    """The carrying part of a job; `BlockJob` gives it its verbs."""
+
+    __slots__ = (
+        "_callback",
+        "_carrier",
+        "_changed",
+        "_executor",
+        "_fire",
+        "_hooks",
+        "_lock",
+        "_on_event",
+        "_operations",
+        "_outbox",
+        "_timer",
+        "_value",
+        "device",
+        "opaque",
+    )
+
+    def __init__(
+        self,
+        device: Drive,
+        value: Job,
+        fire: Fire,
+        executor: Executor,
+        operations: Operations,
+        hooks: Hooks,
+    ) -> None:
+        self.device = device
+        self.opaque: object = None
+        self._callback: Callback | None = None
+        self._on_event: Listener | None = None
+        self._value = value
+        self._fire = fire
+        self._executor = executor
+        self._operations = operations
+        self._hooks = hooks
+        self._lock = executor.host.lock()
+        self._changed: Condition | None = None
+        self._outbox: deque[Effect] = deque()
+        self._carrier: int | None = None
+        self._timer = 0
+
+    def iostatus_reset(self) -> None:
+        """Acknowledge an error; the device forwards its own reset here."""
+        raise NotImplementedError
+
+    def cancel_sync(self) -> int:
+        """Cancel and wait for the end; the device calls it when it is closed."""
+        raise NotImplementedError
+
+    # Any thread: one input, then whatever it made necessary outside.
+
+    def _deliver(self, event: Event, request: Request | None = None, outcome: Any = None) -> None:
+        with self._lock:
+            self._advance(Input(event, self._executor.now_ns(), outcome, request))
+        self._carry_out()
+
+    def _advance(self, given: Input) -> None:
+        """Under the lock. Timers are set here, so that a stale one can be told from a live one."""
+        result = advance(self._value, given, self._fire)
+        if not isinstance(result, Advanced):
+            if result.refusal is None:
+                raise IllegalStep(result.reason)
+            raise result.error(self.device.name)
+        self._value = result.job
+        for effect in result.effects:
+            match effect:
+                case ArmTimer(wake_at_ns):
+                    self._timer += 1
+                    self._executor.call_at(wake_at_ns, partial(self._on_timer, self._timer))
+                case Signal(words.CANCEL_TIMER):
+                    self._timer += 1
+                case _:
+                    self._outbox.append(effect)
+
+    def _carry_out(self) -> None:
+        """Do the queued effects in order, unless another call, or an outer one, is at it.
+
+        What a listener or a callback raises is raised here, once nothing is queued any more.
+        """
+        failure: BaseException | None = None
+        while (effect := self._next_effect()) is not None:
+            try:
+                self._do(effect)
+            except BaseException as error:
+                failure = failure or error
+            finally:
+                self._carrier = None
+        if failure is not None:
+            raise failure
+
+    def _next_effect(self) -> Effect | None:
+        with self._lock:
+            if self._carrier is not None or not self._outbox:
+                return None
+            self._carrier = self._executor.host.thread_id()
+            return self._outbox.popleft()
+
+    # The carrier's thread, no lock held.
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Submit(request):
+                self._executor.submit(lambda: self._do_io(request))
+            case Emit(event):
+                if self._on_event is not None:
+                    self._on_event(event)
+            case Perform(acts):
+                for act in acts:
+                    self._operations.perform(act)
+            case StopTarget(errno):
+                self._operations.stop_target(errno)
+            case CallBack(ret):
+                self._call_back(ret)
+            case Signal(output):
+                self._signal(output)
+
+    def _signal(self, output: Output) -> None:
+        match output:
+            case words.CLAIM_DEVICE:
+                self.device.claim(self)
+            case words.RELEASE_DEVICE:
+                self._release()
+            case words.SET_LIMIT:
+                self._run_hook(self._hooks.set_speed)
+            case words.RESET_TARGET:
+                self._operations.reset_target()
+                self._run_hook(self._hooks.iostatus_reset)
+            case words.OPEN_BACKING:
+                self._open_backing()
+                self._deliver(words.BACKING_OPENED())
+            case words.PIVOT:
+                self._operations.pivot()
+            case words.UNDRAIN:
+                self._operations.undrain()
+            case words.WAKE:
+                self._notify()
+
+    def _open_backing(self) -> None:
+        self._operations.open_backing()
+        self._run_hook(self._hooks.complete)
+
+    def _run_hook(self, hook: Hook | None) -> None:
+        if hook is not None:
+            hook(self)
+
+    def _call_back(self, ret: int) -> None:
+        try:
+            if self._callback is not None:
+                self._callback(self.opaque, ret)
+        finally:
+            with self._lock:
+                self._advance(Input(words.RETURNED(), self._executor.now_ns()))
+
+    def _release(self) -> None:
+        try:
+            self._operations.close()
+        finally:
+            self.device.release()
+            self._notify()
+
+    # A worker's thread.
+
+    def _do_io(self, request: IoRequest) -> None:
+        speed = self._value.control.speed
+
+        def interrupted() -> bool:
+            control = self._value.control
+            return control.paused or control.cancelled or control.speed != speed
+
+        outcome = self._operations.carry_out(request, interrupted)
+        self._deliver(words.IO_DONE(), outcome=outcome)
+
+    def _on_timer(self, token: int) -> None:
+        with self._lock:
+            if token != self._timer:
+                return  # the sleep was cut short; this timer is not its successor's
+            self._advance(Input(words.TIMER(), self._executor.now_ns()))
+        self._carry_out()
+
+    # Waiting.
+
+    def _wait_until(self, done: Callable[[], bool], timeout_s: float | None) -> bool:
+        if not self._executor.workers:
+            return self._pump_until(done)
+        with self._lock:
+            if self._changed is None:
+                self._changed = self._executor.host.condition()
+            changed = self._changed
+        with changed:
+            while not done():
+                if not changed.wait(timeout_s) and timeout_s is not None:
+                    return done()
+        return True
+
+    def _pump_until(self, done: Callable[[], bool]) -> bool:
+        """Without workers the waiting thread does the work; what can never end is said."""
+        while not done():
+            if not self._executor.run_pending():
+                raise IllegalStep("nothing that is pending can end this wait")
+        return True
+
+    def _notify(self) -> None:
+        with self._lock:
+            changed = self._changed
+        if changed is not None:
+            with changed:
+                changed.notify_all()

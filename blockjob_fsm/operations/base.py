@@ -1,0 +1,63 @@
+"""What a live job asks of its operations, and the answer for jobs that do their work by hand."""
+
+from __future__ import annotations
+
+import errno as errno_codes
+from collections.abc import Callable
+
+from blockjob_fsm.bodies.requests import Act, Failed, IoOutcome, IoRequest
+from blockjob_fsm.storage.device import BlockDevice, chain
+from blockjob_fsm.storage.drive import Drive
+
+Stop = Callable[[], bool]
+
+
+def layers_above(top: BlockDevice | None, base: BlockDevice | None) -> list[BlockDevice]:
+    """The layers from `top` down to, not including, `base`; None is the end of the chain."""
+    layers = list(chain(top))
+    return layers if base is None else layers[: layers.index(base)]
+
+
+class Operations:
+    """Base of all operations; by itself it serves a job whose body is somebody else's code."""
+
+    def __init__(self, target: Drive | None = None) -> None:
+        self.target = target
+
+    def carry_out(self, request: IoRequest, stop: Stop) -> IoOutcome:
+        """Do a request's I/O; between units `stop` says whether to come back early."""
+        try:
+            return self.answer(request, stop)
+        except OSError as error:
+            return Failed(error.errno or errno_codes.EIO)
+
+    def answer(self, request: IoRequest, stop: Stop) -> IoOutcome:
+        """The outcome of a request; may raise the disk's OSError instead."""
+        raise AssertionError(f"no body asks for {request}")
+
+    def perform(self, act: Act) -> None:
+        """Do what neither waits nor fails."""
+        raise AssertionError(f"no body asks for {act}")
+
+    def stop_target(self, errno: int) -> None:
+        """Publish a failure (errno positive) on the target."""
+        if self.target is not None and self.target.policy.reports_io_status:
+            self.target.iostatus_set_error(errno)
+
+    def reset_target(self) -> None:
+        """Reset the target's io-status."""
+        if self.target is not None:
+            self.target.iostatus_reset()
+
+    def open_backing(self) -> None:
+        """Open what completion needs; raises CouldNotOpen."""
+
+    def pivot(self) -> None:
+        """Put the target's contents into the device."""
+        raise AssertionError("only a mirror swaps its device")
+
+    def undrain(self) -> None:
+        """End the drained section, if the job is in one."""
+
+    def close(self) -> None:
+        """Give up what the job alone held; the last call."""

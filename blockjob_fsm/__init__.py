@@ -5,6 +5,7 @@ name is for stands in the manual's reference page.
 """
 
 from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.bodies.requests import Sync
 from blockjob_fsm.clock import ManualClock
 from blockjob_fsm.declaration import Event, Lifecycle, Refused, Stepped, step
 from blockjob_fsm.error_action import DevicePolicy, ErrorAction, IoStatus, OnError, choose_action
@@ -14,7 +15,6 @@ from blockjob_fsm.executor import Executor
 from blockjob_fsm.job import BlockJobInfo, Job, advance
 from blockjob_fsm.jobs import commit, mirror, stream
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
-from blockjob_fsm.machine import machine_of
 from blockjob_fsm.storage.drive import Drive
 from blockjob_fsm.storage.memory import MemoryDevice
 from blockjob_fsm.storage.raw import RawFile
@@ -27,6 +27,7 @@ __all__ = [
     "BlockJob",
     "BlockJobType",
     "BlockJobInfo",
+    "Sync",
     "Executor",
     "ManualClock",
     "Drive",
@@ -40,7 +41,6 @@ __all__ = [
     "step",
     "Stepped",
     "Refused",
-    "machine_of",
     "Job",
     "advance",
     # Errors and events

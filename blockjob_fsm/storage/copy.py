@@ -75,7 +75,7 @@ def copy_range(
     `keep_holes` False every byte is written. `stop` is asked between pieces. A disk's failure is in
     the result, never an exception. Safe to call from several threads on ranges that do not overlap.
     """
-    buffer = _spare_buffers.pop() if _spare_buffers else _make_buffer()
+    buffer = _spare_buffers.pop() if _spare_buffers else make_buffer()
     work = _Copy(source, target, buffer, keep_holes)
     done = 0
     try:
@@ -93,8 +93,8 @@ def copy_range(
     return CopyResult(done)
 
 
-def _make_buffer() -> memoryview:
-    # Private, or a forked child would copy through the same bytes.
+def make_buffer() -> memoryview:
+    """Pages to copy one piece through: private, or a forked child would share the bytes."""
     pages = mmap.mmap(-1, PIECE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return memoryview(pages)
 

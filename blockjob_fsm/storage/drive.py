@@ -48,7 +48,7 @@ class Drive:
 
     `on_event` gets a BlockIoError for each failed guest request; `on_vm_stop` is called when policy
     stops the machine. Both run on the guest's thread, with no lock held and the failed request no
-    longer in flight, so they may drain. `job` is set and cleared by the job itself.
+    longer in flight, so they may drain. `job` is who claimed the device, if it was a job.
     """
 
     def __init__(

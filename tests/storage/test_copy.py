@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,6 +103,28 @@ def test_holes_are_written_out_when_asked(source: RawFile, target: BlockDevice) 
     assert target.read(0, SIZE) == source.read(0, SIZE)
 
 
+def test_holes_of_a_chain_are_written_out_when_asked(source: RawFile, target: BlockDevice) -> None:
+    top = MemoryDevice(SIZE, backing=source)
+    assert copy_range(top, target, 0, SIZE, keep_holes=False) == CopyResult(SIZE)
+    assert not target.allocation(*HOLE).zero
+    assert target.read(0, SIZE) == source.read(0, SIZE)
+
+
+def test_a_lower_layer_that_is_a_file_is_copied_from_file_to_file(folder: Path) -> None:
+    class Unread(RawFile):
+        def read(self, offset: int, length: int) -> bytes:
+            raise AssertionError("the bytes came through the device")
+
+    with (
+        Unread.create(folder / "base.raw", SIZE) as base,
+        RawFile.create(folder / "target.raw", SIZE) as target,
+    ):
+        base.write(0, b"b" * SIZE)
+        top = MemoryDevice(SIZE, backing=base)
+        assert copy_range(top, target, 0, SIZE) == CopyResult(SIZE)
+        assert target.read(0, SIZE) == b"b" * SIZE
+
+
 def test_the_base_of_a_chain_is_copied_too(source: RawFile, target: BlockDevice) -> None:
     top = MemoryDevice(SIZE, backing=source)
     top.write(HOLE[0], b"top")
@@ -189,6 +213,24 @@ def file_size_limit() -> Iterator[Callable[[int], None]]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+FORK = """
+import os
+from blockjob_fsm.storage.copy import make_buffer
+buffer = make_buffer()
+child = os.fork()
+if not child:
+    buffer[0] = 1
+    os._exit(0)
+os.waitpid(child, 0)
+print(buffer[0])
+"""
+
+
+def test_a_forked_child_copies_through_bytes_of_its_own() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORK], check=True, capture_output=True)
+    assert ran.stdout == b"0\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="no copy inside this kernel")

@@ -55,6 +55,7 @@ def test_taking_runs_meets_every_dirty_chunk_once(dirty: set[int], most: int) ->
     seen: list[int] = []
     while run := made.next_dirty_run(seen[-1] if seen else 0, most):
         assert run[1] <= most
+        assert run[0] not in seen
         seen += range(run[0], run[0] + run[1])
     assert seen == sorted(dirty)
     assert made.count == 0
@@ -94,5 +95,6 @@ def test_no_mark_is_lost_between_threads_that_set_and_one_that_takes() -> None:
         writer.start()
     while any(writer.is_alive() for writer in writers) or made.count:
         if run := made.next_dirty_run(max_chunks=64):
+            assert len(taken) < 4096
             taken += range(run[0], run[0] + run[1])
     assert sorted(taken) == list(range(4096))

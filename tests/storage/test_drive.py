@@ -37,12 +37,27 @@ def test_a_device_is_claimed_by_one_at_a_time() -> None:
     assert caught.value.desc == "Device 'virtio0' is in use"
 
 
-def test_a_device_with_a_job_is_in_use() -> None:
+def test_a_device_claimed_for_a_job_has_it_until_released() -> None:
     drive = Drive("virtio0")
-    drive.job = RecordingJob()
+    job = RecordingJob()
+    drive.claim(job)
+    assert (drive.job, drive.in_use) == (job, True)
+    drive.release()
+    assert (drive.job, drive.in_use) == (None, False)
+
+
+def test_a_refused_claim_leaves_the_first_job_in_place() -> None:
+    drive = Drive("virtio0")
+    first = RecordingJob()
+    drive.claim(first)
     with pytest.raises(DeviceInUse):
-        drive.claim()
-    assert not drive.in_use
+        drive.claim(RecordingJob())
+    assert drive.job is first
+
+
+def test_releasing_what_nobody_has_is_our_own_mistake() -> None:
+    with pytest.raises(AssertionError, match="already"):
+        Drive("virtio0").release()
 
 
 def test_a_released_device_can_be_claimed_again() -> None:
@@ -86,7 +101,8 @@ def test_a_drive_without_io_status_may_not_be_given_one() -> None:
 
 def test_a_reset_is_forwarded_to_the_job() -> None:
     drive = Drive("virtio0")
-    drive.job = job = RecordingJob()
+    job = RecordingJob()
+    drive.claim(job)
     drive.iostatus_set_error(errno.EIO)
     drive.iostatus_reset()
     assert (drive.io_status, job.calls) == (IoStatus.OK, ["iostatus_reset"])
@@ -94,7 +110,8 @@ def test_a_reset_is_forwarded_to_the_job() -> None:
 
 def test_a_reset_does_nothing_on_a_drive_without_io_status() -> None:
     drive = Drive("virtio0", policy=SILENT)
-    drive.job = job = RecordingJob()
+    job = RecordingJob()
+    drive.claim(job)
     drive.iostatus_reset()
     assert job.calls == []
 
@@ -140,7 +157,7 @@ def test_copy_on_read_is_given_back_as_often_as_it_was_taken() -> None:
 def test_closing_cancels_the_job_while_the_medium_is_still_there() -> None:
     drive = Drive("virtio0", MemoryDevice(8))
     seen: list[bool] = []
-    drive.job = RecordingJob(on_cancel=lambda: seen.append(drive.medium is not None))
+    drive.claim(RecordingJob(on_cancel=lambda: seen.append(drive.medium is not None)))
     drive.close()
     assert seen == [True]
     assert drive.medium is None
@@ -153,11 +170,17 @@ def test_closing_twice_is_harmless() -> None:
     assert drive.medium is None
 
 
-def test_closing_flushes_first_and_closes_every_layer() -> None:
-    base = FaultyDevice(MemoryDevice(8), Fault("flush"))
-    top = FaultyDevice(MemoryDevice(8, backing=base), Fault("flush"))
+def test_closing_flushes_the_top_layer() -> None:
+    top = FaultyDevice(MemoryDevice(8), Fault("flush"))
     Drive("virtio0", top).close()
-    assert (top.struck(), base.struck()) == ((1,), (0,))
+    assert top.struck() == (1,)
+
+
+def test_closing_closes_every_layer(tmp_path: Path) -> None:
+    base = RawFile.create(tmp_path / "base.raw", 8)
+    Drive("virtio0", MemoryDevice(8, backing=base)).close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        base.read(0, 8)
 
 
 def test_a_failed_flush_is_told_and_the_file_is_closed_all_the_same(tmp_path: Path) -> None:

@@ -92,6 +92,20 @@ def test_two_writers_of_one_granule_both_keep_their_bytes() -> None:
     assert device.read(0, 8) == b"SbbbbbbF"
 
 
+def test_a_filling_read_before_the_granule_was_zeroed_is_dropped() -> None:
+    gate = Gate()
+    device = overlay()
+    assert device.backing is not None
+    device.backing = FaultyDevice(device.backing, Fault("read", hold=gate))
+    slow = threading.Thread(target=device.write, args=(0, b"S"))
+    slow.start()
+    gate.wait_until_reached()
+    device.write_zeroes(0, 8)
+    gate.release()
+    slow.join()
+    assert device.read(0, 8) == b"S" + bytes(7)
+
+
 def test_a_failed_filling_stores_nothing() -> None:
     device = overlay()
     assert device.backing is not None

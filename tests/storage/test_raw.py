@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,15 @@ def test_without_hole_punching_zeros_are_written(
     with sparse(path, 3 * MIB, (0, 3 * MIB)) as device:
         device.write_zeroes(5, 2 * MIB)
         assert device.read(0, 3 * MIB) == b"d" * 5 + bytes(2 * MIB) + b"d" * (MIB - 5)
+
+
+def test_without_hole_punching_a_hole_stays_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blockjob_fsm.storage.raw._PUNCH_HOLE", 0)
+    with sparse(path, 64 * MIB, (0, MIB)) as device:
+        device.write_zeroes(0, 64 * MIB)
+        assert device.allocation(MIB, 63 * MIB) == Extent(False, True, 63 * MIB)
 
 
 def test_creating_empties_a_file_that_is_there(path: Path) -> None:
@@ -190,6 +200,24 @@ def test_a_file_cut_behind_our_back_is_a_read_error_that_names_it(path: Path) ->
         with pytest.raises(OSError, match="ended early") as caught:
             device.read(0, 5000)
         assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(path))
+
+
+def test_a_status_is_never_empty_while_holes_come_and_go(
+    path: Path, pool: ThreadPoolExecutor
+) -> None:
+    with sparse(path, MIB, (0, MIB)) as device:
+
+        def come_and_go() -> None:
+            for _ in range(2000):
+                device.write_zeroes(0, 4 * KIB)
+                device.write(0, b"d" * 4 * KIB)
+
+        working = pool.submit(come_and_go)
+        shortest = MIB
+        while not working.done():
+            shortest = min(shortest, device.allocation(0, MIB).length)
+        working.result()
+    assert shortest > 0
 
 
 def test_resizing_adds_a_hole(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The laws of `models/laws`, confirmed by CrossHair over every path."""

@@ -41,6 +41,11 @@ class RawFile(BlockDevice):
         self._is_block = stat.S_ISBLK(os.fstat(descriptor).st_mode)
         self._length = os.lseek(descriptor, 0, os.SEEK_END)
         self._may_punch = not self._is_block
+        # (when, start, end) of the data found last, since a file system may walk to the end of the
+        # data each time it is asked. It holds as long as `when` is the present era: a new one
+        # begins whenever data may have gone.
+        self._era = object()
+        self._found_data = (self._era, 0, 0)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
@@ -100,6 +105,7 @@ class RawFile(BlockDevice):
         with self._named_errors():
             os.ftruncate(self._descriptor, length)
         self._length = length
+        self._era = object()
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes; raises OSError(EIO) if the file was cut behind our back."""
@@ -144,15 +150,23 @@ class RawFile(BlockDevice):
                 _synchronise(self._descriptor)
 
     def allocation(self, offset: int, length: int) -> Extent:
-        """Data or hole, as the file system tells; all data where it cannot tell."""
+        """Data or hole, as the file system tells; all data where it cannot tell.
+
+        Data once found counts as data until this object makes a hole or is reopened.
+        """
         self._check_range(offset, length)
         assert length > 0, "an empty range has no status"
+        era = self._era
+        when, start, end = self._found_data
+        if when is era and start <= offset < end:
+            return Extent(allocated=True, zero=False, length=min(end - offset, length))
         data = self._seek(offset, _SEEK_DATA, otherwise=offset)
         if data > offset:
             return Extent(allocated=False, zero=True, length=min(data - offset, length))
         hole = self._seek(offset, _SEEK_HOLE, otherwise=self._length)
         # Another thread may have punched a hole here just now: "data" is still a safe answer.
         reach = max(hole - offset, 1)
+        self._found_data = (era, offset, offset + reach)
         return Extent(allocated=True, zero=False, length=min(reach, length))
 
     def fileno(self) -> int:
@@ -167,6 +181,7 @@ class RawFile(BlockDevice):
         finally:
             os.close(fresh)
         self._read_only = read_only
+        self._era = object()
 
     def close(self) -> None:
         """Close the file; may be called again."""
@@ -206,6 +221,8 @@ class RawFile(BlockDevice):
         except OSError:
             # Whatever it was, plain writes show it again if it matters.
             self._may_punch = False
+        # Only now: what another thread found before the hole was made is void.
+        self._era = object()
         return self._may_punch
 
     def _write_plain_zeroes(self, offset: int, length: int) -> None:

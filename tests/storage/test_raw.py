@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -218,6 +219,38 @@ def test_a_status_is_never_empty_while_holes_come_and_go(
             shortest = min(shortest, device.allocation(0, MIB).length)
         working.result()
     assert shortest > 0
+
+
+def test_data_once_found_is_not_looked_for_again(path: Path) -> None:
+    # Finding where data ends takes some file systems as long as there is data.
+    with sparse(path, 4 * MIB, (0, 4 * MIB)) as device, RawFile.open(path) as other:
+        assert device.allocation(0, 4 * MIB) == Extent(True, False, 4 * MIB)
+        other.write_zeroes(2 * MIB, MIB)
+        assert device.allocation(MIB, 3 * MIB) == Extent(True, False, 3 * MIB)
+
+
+def make_a_hole(device: RawFile) -> None:
+    device.write_zeroes(MIB, 3 * MIB)
+
+
+def cut_and_grow(device: RawFile) -> None:
+    device.resize(MIB)
+    device.resize(4 * MIB)
+
+
+def empty_and_reopen(device: RawFile) -> None:
+    os.truncate(device.name, 0)
+    device.reopen(read_only=True)
+
+
+@pytest.mark.parametrize("lose_data", [make_a_hole, cut_and_grow, empty_and_reopen])
+def test_data_that_was_found_is_forgotten_when_it_may_be_gone(
+    path: Path, lose_data: Callable[[RawFile], None]
+) -> None:
+    with sparse(path, 4 * MIB, (0, 4 * MIB)) as device:
+        assert not device.allocation(0, 4 * MIB).zero
+        lose_data(device)
+        assert device.allocation(2 * MIB, MIB) == Extent(False, True, MIB)
 
 
 def test_resizing_adds_a_hole(path: Path) -> None:

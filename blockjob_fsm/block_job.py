@@ -117,10 +117,14 @@ class BlockJob(LiveJob):
             checked = self._fire(self._value.control, words.COMPLETE())
         if isinstance(checked, Refused):
             raise checked.error(self.device.name)
-        if words.OPEN_BACKING not in checked.outputs:
-            # Opened before the request is put, so that it is judged by the state it acts on.
-            self._open_backing()
-        self._deliver(words.COMPLETE())
+        request = words.COMPLETE()
+        if words.OPEN_BACKING in checked.outputs:
+            # 1.3 admits the request first and judges it again when the files are open.
+            self._deliver(request)
+            request = words.BACKING_OPENED()
+        self._operations.open_backing()
+        self._run_hook(self._hooks.complete)
+        self._deliver(request)
 
     def iostatus_reset(self) -> None:
         """Acknowledge an error; a paused job stays paused."""
@@ -130,22 +134,27 @@ class BlockJob(LiveJob):
         """Cancel and wait for the end: 0, a negative errno, or -ECANCELED.
 
         The callback has returned and the device is free when this does. On a job that is over it
-        only returns the result. Must not be called from the job's own listener or callback.
+        only returns the result. Raises RuntimeError, with nothing changed, in the job's own
+        listener or callback; what a listener raises is raised here when the job is over.
         """
-        with self._lock:
-            if self.phase is Phase.CREATED:
-                self._advance(Input(words.START(), self._executor.now_ns()))
-        with suppress(DeviceNotActive):
-            self._deliver(words.CANCEL())
-        self.wait()
+        self._refuse_to_wait_for_itself()
+        try:
+            with self._lock:
+                if self.phase is Phase.CREATED:
+                    self._advance(Input(words.START(), self._executor.now_ns()))
+            with suppress(DeviceNotActive):
+                self._deliver(words.CANCEL())
+        finally:
+            self.wait()
         control = self._value.control
         return -errno_codes.ECANCELED if control.cancelled and not control.ret else control.ret
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the job is over and its device free; False if the timeout came first."""
-        assert self._carrier != self._executor.host.thread_id(), (
-            "a job's own listener or callback cannot wait for the job's end"
-        )
+        """Wait until the job is over and its device free; False if the timeout came first.
+
+        Raises RuntimeError in the job's own listener or callback, which the end has to wait for.
+        """
+        self._refuse_to_wait_for_itself()
         return self._wait_until(lambda: self.device.job is not self, timeout_s)
 
     def query(self) -> BlockJobInfo:
@@ -190,6 +199,16 @@ class BlockJob(LiveJob):
         """End the job with 0 or a negative errno: calls the callback, then frees the device."""
         assert ret <= 0, "a result is 0 or a negative errno"
         self._deliver(words.COMPLETED(ret))
+        if self._executor.workers and not self._is_carried_here():
+            # Another thread was in the middle of the job's effects and does these too.
+            self.wait()
+
+    def _is_carried_here(self) -> bool:
+        return self._carrier == self._executor.host.thread_id()
+
+    def _refuse_to_wait_for_itself(self) -> None:
+        if self._is_carried_here():
+            raise RuntimeError("a job's own listener or callback cannot wait for the job's end")
 
     # The header's fields, read-only; any thread.
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+# Far more than any platform's wait can count is an error there; waking once a day is none.
+_LONGEST_WAIT_S = 86_400.0
 
 
 class Clock(Protocol):
@@ -27,7 +31,7 @@ class RealClock:
         return time.monotonic_ns()
 
     def timeout_s(self, wake_at_ns: int) -> float | None:
-        return max(0.0, (wake_at_ns - time.monotonic_ns()) / 1e9)
+        return min(max(0.0, (wake_at_ns - time.monotonic_ns()) / 1e9), _LONGEST_WAIT_S)
 
     def on_change(self, wake: Callable[[], None]) -> None:
         pass  # nobody moves the real clock
@@ -39,6 +43,7 @@ class ManualClock:
     def __init__(self, now_ns: int = 1) -> None:
         self._now_ns = now_ns
         self._wakes: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
 
     def now_ns(self) -> int:
         return self._now_ns
@@ -52,6 +57,7 @@ class ManualClock:
     def advance(self, ns: int) -> None:
         """Move the clock forward by `ns` nanoseconds."""
         assert ns >= 0, "time does not go back"
-        self._now_ns += ns
+        with self._lock:
+            self._now_ns += ns
         for wake in self._wakes:
             wake()

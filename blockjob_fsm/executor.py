@@ -12,8 +12,8 @@ import itertools
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -37,6 +37,9 @@ class Condition(Protocol):
     ) -> None: ...
     def wait(self, timeout: float | None = None) -> bool:
         """Release, wait to be notified, take again."""
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Wait until the predicate holds, `timeout` seconds at most in all; whether it holds."""
 
     def notify(self, n: int = 1) -> None:
         """Wake one waiter."""
@@ -88,6 +91,7 @@ class ThreadHost:
 class Executor:
     """Runs tasks on at most `workers` threads, and timers on one more; both start on first use.
 
+    A task that waits for other tasks (`waiting`) lends its place: one thread more may start for it.
     With `workers` 0 nothing runs by itself: `run_pending` runs what is due, on its caller's thread.
     Leaving the context, or `close`, ends every thread; jobs must have ended before.
     """
@@ -99,11 +103,13 @@ class Executor:
         self._tasks: deque[Task] = deque()
         self._work = self.host.condition()
         self._idle = 0
+        self._waiting = 0
         self._joins: list[Callable[[], None]] = []
         self._timers: list[tuple[int, int, Task]] = []
         self._tick = self.host.condition()
         self._order = itertools.count()
         self._has_timer_thread = False
+        self._ticks = True
         self._closed = False
         self._mine = threading.local()
         self.host.clock.on_change(self._clock_moved)
@@ -122,15 +128,34 @@ class Executor:
             self._mine.kept = task
             return
         with self._work:
-            assert not self._closed, "the executor is closed"
+            # A worker runs what its last task left, even while the pool is being closed.
+            assert not self._closed or self._is_worker(), "the executor is closed"
             self._tasks.append(task)
-            if self._idle:
-                # Counted here, so that the next task does not count on the same worker.
-                self._idle -= 1
-                self._work.notify()
-            elif len(self._joins) < self.workers:
-                name = f"blockjob-worker-{len(self._joins)}"
-                self._joins.append(self.host.start(self._worker, name))
+            self._find_worker()
+
+    def let_go(self) -> None:
+        """Before a task runs code that may wait: what its worker kept goes to other workers."""
+        kept: Task | None = getattr(self._mine, "kept", None)
+        self._mine.kept, self._mine.may_keep = None, False
+        if kept is not None:
+            self.submit(kept)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around a wait for other tasks: on a worker's thread another worker takes its place."""
+        if not self._is_worker():
+            yield
+            return
+        self.let_go()
+        with self._work:
+            self._waiting += 1
+            if self._tasks:
+                self._find_worker()
+        try:
+            yield
+        finally:
+            with self._work:
+                self._waiting -= 1
 
     def call_at(self, wake_at_ns: int, task: Task) -> None:
         """Have a task run by a worker when the clock has reached a moment; returns at once."""
@@ -138,7 +163,7 @@ class Executor:
             self.submit(task)
             return
         with self._tick:
-            assert not self._closed, "the executor is closed"
+            assert self._ticks, "the executor is closed"
             first = not self._timers or wake_at_ns < self._timers[0][0]
             heapq.heappush(self._timers, (wake_at_ns, next(self._order), task))
             if self.workers and not self._has_timer_thread:
@@ -161,21 +186,43 @@ class Executor:
             task()
             ran += 1
 
+    def pump(self, until_ns: int | None = None) -> bool:
+        """Run what is due on this thread, or wait for the next timer, till `until_ns` at most.
+
+        False if there was nothing to run and there is nothing to wait for.
+        """
+        if self.run_pending():
+            return True
+        with self._tick:
+            wakes = [self._timers[0][0]] if self._timers else []
+            wakes += [] if until_ns is None else [until_ns]
+            patience_s = self.host.clock.timeout_s(min(wakes)) if wakes else None
+            if patience_s is None:
+                return False
+            self._tick.wait(patience_s)
+        return True
+
     def next_wake_ns(self) -> int | None:
         """When the earliest timer is due, for whoever moves a clock by hand."""
         with self._tick:
             return self._timers[0][0] if self._timers else None
 
     def close(self) -> None:
-        """End the threads once they have run what was submitted; timers not yet due are dropped."""
+        """End the threads once they have run what was submitted, and what came of it.
+
+        Timers that are not due yet are dropped.
+        """
         with self._tick:
-            self._closed = True
+            self._ticks = False
             self._timers.clear()
             self._tick.notify_all()
         if self._has_timer_thread:
             self._timer_join()
             self._has_timer_thread = False
+        # Only now: what the timer thread had in its hands is still accepted.
         with self._work:
+            self._closed = True
+            self._idle = 0
             self._work.notify_all()
         for join in self._joins:
             join()
@@ -194,7 +241,21 @@ class Executor:
 
     # The workers' threads.
 
+    def _is_worker(self) -> bool:
+        return getattr(self._mine, "is_worker", False)
+
+    def _find_worker(self) -> None:
+        """Under the lock: wake an idle worker for one task, or start one if there may be more."""
+        if self._idle:
+            # Counted here, so that the next task does not count on the same worker.
+            self._idle -= 1
+            self._work.notify()
+        elif len(self._joins) < self.workers + self._waiting:
+            name = f"blockjob-worker-{len(self._joins)}"
+            self._joins.append(self.host.start(self._worker, name))
+
     def _worker(self) -> None:
+        self._mine.is_worker = True
         while (task := self._next_task()) is not None:
             while task is not None:
                 task = self._run(task)
@@ -213,8 +274,8 @@ class Executor:
         self._mine.kept, self._mine.may_keep = None, True
         try:
             task()
-        except Exception:
-            # A listener's or a callback's mistake must not cost the pool a thread.
+        except BaseException:
+            # A listener's or a callback's mistake, or its sys.exit, must not cost a thread.
             threading.excepthook(
                 threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread()))
             )
@@ -229,7 +290,7 @@ class Executor:
             with self._tick:
                 due = self._take_due()
                 while not due:
-                    if self._closed:
+                    if not self._ticks:
                         return
                     self._tick.wait(self._patience())
                     due = self._take_due()

@@ -8,13 +8,14 @@ and what they are called, is not this file's business.
 
 from __future__ import annotations
 
+import errno as errno_codes
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from blockjob_fsm.bodies.requests import IoRequest, Request
+from blockjob_fsm.bodies.requests import Failed, IoRequest, Request
 from blockjob_fsm.declaration import Event, Output
 from blockjob_fsm.errors import IllegalStep
 from blockjob_fsm.events import QmpEvent
@@ -160,6 +161,7 @@ class LiveJob:
                 self._executor.submit(lambda: self._do_io(request))
             case Emit(event):
                 if self._on_event is not None:
+                    self._executor.let_go()
                     self._on_event(event)
             case Perform(acts):
                 for act in acts:
@@ -174,7 +176,7 @@ class LiveJob:
     def _signal(self, output: Output) -> None:
         match output:
             case words.CLAIM_DEVICE:
-                self.device.claim(self)
+                self._claim()
             case words.RELEASE_DEVICE:
                 self._release()
             case words.SET_LIMIT:
@@ -182,9 +184,6 @@ class LiveJob:
             case words.RESET_TARGET:
                 self._operations.reset_target()
                 self._run_hook(self._hooks.iostatus_reset)
-            case words.OPEN_BACKING:
-                self._open_backing()
-                self._deliver(words.BACKING_OPENED())
             case words.PIVOT:
                 self._operations.pivot()
             case words.UNDRAIN:
@@ -192,17 +191,28 @@ class LiveJob:
             case words.WAKE:
                 self._notify()
 
-    def _open_backing(self) -> None:
-        self._operations.open_backing()
-        self._run_hook(self._hooks.complete)
+    def _claim(self) -> None:
+        try:
+            self.device.claim(self)
+            try:
+                self._operations.begin()
+            except BaseException:
+                self.device.release()
+                raise
+        except BaseException:
+            # There is no job after all, so nothing more is done for it.
+            self._outbox.clear()
+            raise
 
     def _run_hook(self, hook: Hook | None) -> None:
         if hook is not None:
+            self._executor.let_go()
             hook(self)
 
     def _call_back(self, ret: int) -> None:
         try:
             if self._callback is not None:
+                self._executor.let_go()
                 self._callback(self.opaque, ret)
         finally:
             with self._lock:
@@ -218,14 +228,19 @@ class LiveJob:
     # A worker's thread.
 
     def _do_io(self, request: IoRequest) -> None:
-        speed = self._value.control.speed
-
-        def interrupted() -> bool:
-            control = self._value.control
-            return control.paused or control.cancelled or control.speed != speed
-
-        outcome = self._operations.carry_out(request, interrupted)
+        try:
+            outcome = self._operations.carry_out(request, self._interrupted)
+        except BaseException:
+            # Our own mistake, not the disk's; still the device must not stay taken for ever.
+            self._deliver(words.CANCEL())
+            self._deliver(words.IO_DONE(), outcome=Failed(errno_codes.EIO))
+            raise
         self._deliver(words.IO_DONE(), outcome=outcome)
+
+    def _interrupted(self) -> bool:
+        """Whether a request of many units shall come back early; its first unit is done anyway."""
+        control = self._value.control
+        return control.paused or control.cancelled or control.speed > 0
 
     def _on_timer(self, token: int) -> None:
         with self._lock:
@@ -238,21 +253,24 @@ class LiveJob:
 
     def _wait_until(self, done: Callable[[], bool], timeout_s: float | None) -> bool:
         if not self._executor.workers:
-            return self._pump_until(done)
+            return self._pump_until(done, timeout_s)
         with self._lock:
             if self._changed is None:
                 self._changed = self._executor.host.condition()
             changed = self._changed
-        with changed:
-            while not done():
-                if not changed.wait(timeout_s) and timeout_s is not None:
-                    return done()
-        return True
+        with self._executor.waiting(), changed:
+            return changed.wait_for(done, timeout_s)
 
-    def _pump_until(self, done: Callable[[], bool]) -> bool:
+    def _pump_until(self, done: Callable[[], bool], timeout_s: float | None) -> bool:
         """Without workers the waiting thread does the work; what can never end is said."""
+        executor = self._executor
+        until_ns = None if timeout_s is None else executor.now_ns() + int(timeout_s * 1e9)
         while not done():
-            if not self._executor.run_pending():
+            if until_ns is not None and executor.now_ns() >= until_ns:
+                return False
+            if not executor.pump(until_ns):
+                if until_ns is not None:
+                    return False
                 raise IllegalStep("nothing that is pending can end this wait")
         return True
 

@@ -24,6 +24,9 @@ class Operations:
     def __init__(self, target: Drive | None = None) -> None:
         self.target = target
 
+    def begin(self) -> None:
+        """The device is the job's from now on; an OSError means that it is given back."""
+
     def carry_out(self, request: IoRequest, stop: Stop) -> IoOutcome:
         """Do a request's I/O; between units `stop` says whether to come back early."""
         try:

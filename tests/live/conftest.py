@@ -1,0 +1,28 @@
+"""Fixtures of the live tests: a bench without threads, and a pool that must leave none."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from blockjob_fsm.executor import Executor
+from tests.live.world import Bench, Notes, live_threads
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """Nothing runs but what the test runs, and time stands still."""
+    return Bench()
+
+
+@pytest.fixture
+def notes() -> Notes:
+    """What one job tells."""
+    return Notes()
+
+
+@pytest.fixture
+def pool() -> Iterator[Executor]:
+    """Real threads on the real clock."""
+    with Executor(workers=4) as executor:
+        yield executor
+    assert not live_threads(), "the pool left threads behind"

@@ -30,6 +30,7 @@ from blockjob_fsm.lifecycles.classic_words import (
     PAUSE,
     PAUSED,
     PHASE,
+    QEMU_1_3,
     READY,
     RESUME,
     SAFE,
@@ -116,6 +117,13 @@ STATES: tuple[Property, ...] = (
         holds=implies(DECIDED, ~CANCELLED),
         witness="decides",
         only=(SAFE,),
+    ),
+    Always(
+        name="undecided",
+        claim="1.3 knows no point of no return: no job ever passes one",
+        holds=~DECIDED,
+        witness="decides",
+        only=(QEMU_1_3,),
     ),
     Always(
         name="clean-birth",

@@ -6,7 +6,7 @@ here holds for every body. Devices and data do not exist for this model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import product
@@ -63,6 +63,9 @@ class ControlModel:
                 yield Move(who, kind.name, label, after, event.values, result.outputs)
 
     def view(self, state: Place) -> Control:
+        return state.control
+
+    def key(self, state: Place) -> Hashable:
         return state.control
 
     def describe(self, state: Place) -> str:

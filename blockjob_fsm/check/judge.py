@@ -70,13 +70,14 @@ class _Judge(Generic[N]):
 
     def states(self) -> None:
         """Judge each distinct view once, at the first state that has it."""
-        seen: set[Control] = set()
+        seen: set[Hashable] = set()
         model = self.space.model
-        for state in self.space.states:
-            view = model.view(state)
-            if view in seen:
+        for state in self.space.states if self.of_states else ():
+            key = model.key(state)
+            if key in seen:
                 continue
-            seen.add(view)
+            seen.add(key)
+            view = model.view(state)
             for found in self.of_states:
                 judge_state(found, state, view)
 

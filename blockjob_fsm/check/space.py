@@ -45,6 +45,9 @@ class Model(Protocol[N]):
     def view(self, state: N) -> Control:
         """What guards read: the control state, or a value with its fields and more."""
 
+    def key(self, state: N) -> Hashable:
+        """Something cheap that is equal only where the views are."""
+
     def describe(self, state: N) -> str:
         """A state in the domain's words, for traces."""
 

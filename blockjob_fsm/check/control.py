@@ -39,28 +39,31 @@ class ControlModel:
     """
 
     lifecycle: Lifecycle[ClassicControl]
-    events: tuple[Event, ...] = field(init=False)
+    events: tuple[tuple[Event, str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.events = tuple(events_of(self.lifecycle))
+        self.events = tuple((event, str(event)) for event in events_of(self.lifecycle))
 
     def initial(self) -> Iterator[Place]:
         for settable, completable in product((False, True), repeat=2):
             yield Place(ClassicControl(settable=settable, completable=completable))
 
     def moves(self, state: Place) -> Iterator[Move[Place]]:
-        control, awaited = state
-        for event in self.events:
+        for event, label in self.events:
             kind = event.kind
-            if (kind in SOLICITED and kind not in awaited) or (awaited and _is_user(kind)):
+            if kind in SOLICITED and kind not in state.awaited:
                 continue
-            who, label = kind.actor.value, str(event)
-            result = step(self.lifecycle, control, event)
-            if isinstance(result, Refused):
-                yield Move(who, kind.name, label, state, event.values, (), result)
-            else:
-                after = Place(result.state, _still_awaited(awaited, kind, result.outputs))
-                yield Move(who, kind.name, label, after, event.values, result.outputs)
+            if not state.awaited or kind.actor is not Actor.USER:
+                yield self.move(state, event, label)
+
+    def move(self, state: Place, event: Event, label: str) -> Move[Place]:
+        """What becomes of one event."""
+        kind, result = event.kind, step(self.lifecycle, state.control, event)
+        who = kind.actor.value
+        if isinstance(result, Refused):
+            return Move(who, kind.name, label, state, event.values, (), result)
+        after = Place(result.state, _still_awaited(state.awaited, kind, result.outputs))
+        return Move(who, kind.name, label, after, event.values, result.outputs)
 
     def view(self, state: Place) -> Control:
         return state.control
@@ -108,7 +111,3 @@ def _still_awaited(
         return awaited
     left = tuple(k for k in awaited if k is not kind)
     return left + tuple(k for k, output in SOLICITED.items() if output in outputs)
-
-
-def _is_user(kind: EventKind) -> bool:
-    return kind.actor is Actor.USER

@@ -125,6 +125,7 @@ class JobModel:
     speeds: tuple[int, ...] = (0,)
     verbs: tuple[Event, ...] = ()
     notes_failures: bool = True
+    limiter: Limiter = field(default_factory=Limiter)
     at_rest: Callable[[Job], Job] = field(default=at_rest)
     _jobs: Numbered[Job] = field(default_factory=Numbered)
     _lives: Numbered[Life] = field(default_factory=Numbered)
@@ -144,7 +145,7 @@ class JobModel:
 
     def initial(self) -> Iterator[JobState]:
         control = ClassicControl(completable=isinstance(self.body, Mirror))
-        job = Job(type(self.body).__name__.lower(), "drive0", control, self.body)
+        job = Job(type(self.body).__name__.lower(), "drive0", control, self.body, self.limiter)
         numbers = self._jobs.number(job), self._lives.number(Life())
         yield JobState(*numbers, self._devices.number(self.devices))
 

@@ -104,15 +104,7 @@ def commit(
         raise InvalidMerge
     overlay = layers[layers.index(top) - 1]
     operations = CommitOperations(drive, overlay, top, base, base_name or base.name)
-    if drive.in_use:
-        # Before the images are touched; 1.3 reopens first and leaves them so if this fails.
-        raise DeviceInUse(drive.name)
-    operations.open_for_writing()
-    try:
-        return _enter(COMMIT, drive, executor, Commit(), operations, options)
-    except BaseException:
-        operations.restore_flags()
-        raise
+    return _enter(COMMIT, drive, executor, Commit(), operations, options)
 
 
 def mirror(

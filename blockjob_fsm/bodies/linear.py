@@ -178,11 +178,16 @@ class LinearBody:
         assert 0 < length <= self.length - self.offset, "an extent has a size within the query"
         if not needs_copy:
             return replace(self, offset=self.offset + length)._next_unit()
-        return replace(self, run=length, stage=Stage.CHARGE if control.speed else Stage.COPY)
+        if control.speed:
+            # The limit may be younger than the query: charge no more than it would have asked for.
+            return replace(self, run=min(length, self.unit), stage=Stage.CHARGE)
+        return replace(self, run=length, stage=Stage.COPY)
 
     def _on_failure(self: B, errno: int) -> B:
         if self.stage is Stage.QUERY:
             return self.query_failed(errno)
+        if self.stage is Stage.COPY:
+            return self.copy_failed(errno)
         assert self.stage in (Stage.BEGIN, Stage.CHANGE), f"nothing can fail in {self.stage}"
         return replace(self, stage=Stage.RESTORE, ret=-errno)
 

@@ -146,7 +146,9 @@ class Mirror:
         return HandleError(self.on_target_error, is_read=False, errno=self.errno, on_target=True)
 
     def _on_mirrored(self, outcome: Mirrored, control: ClassicControl) -> Mirror:
-        cursor = outcome.first + outcome.copied
+        # A chunk that failed is dirty again, and comes after all others: `copied` are good, it is
+        # the one behind them.
+        cursor = outcome.first + outcome.copied + bool(outcome.errno)
         copied = replace(self, cursor=cursor, dirty=outcome.dirty)
         if outcome.errno:
             return replace(

@@ -44,7 +44,7 @@ class CommitOperations(Operations):
         self.base_name = base_name
         self._reopened: list[BlockDevice] = []
 
-    def open_for_writing(self) -> None:
+    def begin(self) -> None:
         """Reopen base and overlay read-write, both or neither; raises OSError."""
         try:
             for layer in (self.base, self.overlay):
@@ -93,9 +93,17 @@ class CommitOperations(Operations):
             done += piece
         return Copied(done)
 
+    def _hide_what_top_hid(self) -> None:
+        """Past its end a short top reads as zeros; without it a longer base would show there."""
+        end = self.top.length()
+        seen = min(self.base.length(), self.overlay.length())
+        if seen > end:
+            self.base.write_zeroes(end, seen - end)
+
     def _change(self) -> Done:
         dropped = layers_above(self.top, self.base)
         # The data must be in the base before anything stops pointing at the images between.
+        self._hide_what_top_hid()
         self.base.flush()
         with self.drive.drained():
             self.overlay.change_backing(self.base, self.base_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno as errno_codes
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from blockjob_fsm.bodies.requests import (
     Act,
@@ -20,8 +20,8 @@ from blockjob_fsm.bodies.requests import (
     Sync,
 )
 from blockjob_fsm.operations.base import Operations, Stop
-from blockjob_fsm.storage.copy import copy_range
-from blockjob_fsm.storage.device import BlockDevice, allocation_above
+from blockjob_fsm.storage.copy import CopyResult, copy_range
+from blockjob_fsm.storage.device import BlockDevice, allocation_above, chain
 from blockjob_fsm.storage.dirty import DirtyBitmap
 from blockjob_fsm.storage.drive import Drive
 
@@ -33,8 +33,12 @@ class MirrorOperations(Operations):
         super().__init__(target)
         self.drive = drive
         self.mirror_target = target
-        self.dirty: DirtyBitmap = drive.start_dirty_tracking(granularity)
+        self.granularity = granularity
+        self.dirty: DirtyBitmap
         self._drained = ExitStack()
+
+    def begin(self) -> None:
+        self.dirty = self.drive.start_dirty_tracking(self.granularity)
 
     def answer(self, request: IoRequest, stop: Stop) -> IoOutcome:
         match request:
@@ -68,7 +72,17 @@ class MirrorOperations(Operations):
         self._drained.close()
 
     def close(self) -> None:
-        self.mirror_target.close()
+        """Close the target, after a pivot the source, but for layers the drive still has."""
+        left_over = self.mirror_target.swap_medium(None)
+        if left_over is None:
+            return
+        with suppress(OSError):
+            # The job's verdict is out, and its own flushes are in it.
+            left_over.flush()
+        in_use = list(chain(self.drive.medium))
+        for layer in list(chain(left_over)):
+            if layer not in in_use:
+                layer.close()
 
     def _mark(self, sync: Sync) -> None:
         source = _medium(self.drive)
@@ -87,6 +101,7 @@ class MirrorOperations(Operations):
     def _mark_stale(self, length: int) -> None:
         """What a target that existed before still holds must go, even under the source's holes."""
         target, offset = _medium(self.mirror_target), 0
+        length = min(length, target.length())
         while offset < length:
             extent = target.allocation(offset, length - offset)
             if not extent.zero:
@@ -99,9 +114,7 @@ class MirrorOperations(Operations):
             return Mirrored(cursor, 0, 0)
         first, count = run
         offset, length = self.dirty.range_of(first, count)
-        result = copy_range(
-            _medium(self.drive), _medium(self.mirror_target), offset, length, stop=stop
-        )
+        result = self._copy_chunks(offset, length, stop)
         whole = result.bytes_done == length
         copied = count if whole else result.bytes_done // self.dirty.granularity
         if not whole:
@@ -110,6 +123,19 @@ class MirrorOperations(Operations):
         return Mirrored(
             first, copied, self.dirty.count, result.errno or 0, result.is_read is not False
         )
+
+    def _copy_chunks(self, offset: int, length: int, stop: Stop) -> CopyResult:
+        source, target = _medium(self.drive), _medium(self.mirror_target)
+        room = max(0, min(length, target.length() - offset))
+        first = min(room, self.granularity)
+        # One chunk is copied whatever is asked of the job: a cancelled one must get clean too.
+        result = copy_range(source, target, offset, first)
+        if result.errno is None and room > first:
+            rest = copy_range(source, target, offset + first, room - first, stop=stop)
+            result = CopyResult(first + rest.bytes_done, rest.errno, rest.is_read)
+        if result.bytes_done == room < length:
+            return CopyResult(room, errno_codes.EIO, is_read=False)
+        return result
 
     def _drain(self) -> DirtyCount:
         self._drained.enter_context(self.drive.drained())

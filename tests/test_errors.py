@@ -1,0 +1,58 @@
+"""Every refusal carries the class and the text that QEMU 1.3 sends."""
+
+import pytest
+
+from blockjob_fsm import errors
+from blockjob_fsm.errors import IllegalStep, QmpError
+
+WIRE = [
+    (errors.DeviceNotActive, "DeviceNotActive", "No active block job on device 'virtio0'"),
+    (errors.DeviceNotFound, "DeviceNotFound", "Device 'virtio0' not found"),
+    (errors.DeviceInUse, "GenericError", "Device 'virtio0' is in use"),
+    (errors.NoMedium, "GenericError", "Device 'virtio0' has no medium"),
+    (errors.JobPaused, "GenericError", "The block job for device 'virtio0' is currently paused"),
+    (
+        errors.CannotComplete,
+        "GenericError",
+        "The active block job for device 'virtio0' cannot be completed",
+    ),
+    (errors.CouldNotOpen, "GenericError", "Could not open 'virtio0'"),
+    (errors.BaseNotFound, "GenericError", "Base 'virtio0' not found"),
+    (errors.TopNotFound, "GenericError", "Top image file virtio0 not found"),
+    (errors.TopIsActive, "GenericError", "Top image as the active layer is currently unsupported"),
+    (errors.InvalidMerge, "GenericError", "Invalid files for merge: top and base are the same"),
+    (errors.InvalidParameter, "GenericError", "Invalid parameter 'virtio0'"),
+    (errors.NotSupported, "GenericError", "Not supported"),
+]
+
+
+@pytest.mark.parametrize(("error", "qmp_class", "desc"), WIRE)
+def test_a_refusal_is_worded_as_on_the_wire(
+    error: type[QmpError], qmp_class: str, desc: str
+) -> None:
+    assert error("virtio0").to_qmp() == {"class": qmp_class, "desc": desc}
+
+
+def test_every_refusal_is_among_them() -> None:
+    declared = {kind for kind in QmpError.__subclasses__() if kind.__module__ == errors.__name__}
+    assert {row[0] for row in WIRE} == declared
+
+
+@pytest.mark.parametrize("error", [row[0] for row in WIRE] + [IllegalStep])
+def test_the_tree_in_the_docstring_shows(error: type[Exception]) -> None:
+    assert f" {error.__name__} " in (errors.__doc__ or "")
+
+
+def test_the_detail_is_for_people_and_stays_off_the_wire() -> None:
+    refusal = errors.JobPaused("virtio0", detail="needs not paused")
+    assert str(refusal) == f"{refusal.desc} (needs not paused)"
+    assert "needs" not in refusal.to_qmp()["desc"]
+
+
+def test_a_refusal_without_detail_reads_as_on_the_wire() -> None:
+    assert str(errors.NotSupported()) == "Not supported"
+
+
+def test_a_step_of_our_own_that_no_row_allows_is_no_refusal() -> None:
+    assert not issubclass(IllegalStep, QmpError)
+    assert issubclass(IllegalStep, AssertionError)

@@ -1,0 +1,188 @@
+"""The commands with their options, and what the end of a run means for the exit status.
+
+What a command does is in its own file; only `typer`'s view of it is here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from blockjob_fsm.bodies.requests import Sync
+from blockjob_fsm.cli import options
+from blockjob_fsm.cli.demo import demo as run_demo
+from blockjob_fsm.cli.files import ImageFormat
+from blockjob_fsm.cli.mirror import Order
+from blockjob_fsm.cli.mirror import mirror as run_mirror
+from blockjob_fsm.cli.problems import Problem, Status, because, say
+from blockjob_fsm.cli.progress import Show
+from blockjob_fsm.cli.story import Story
+from blockjob_fsm.error_action import OnError
+
+# What typer raises for a wrong command line, whichever parser stands behind it.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="blockjob",
+    help="Run, check and draw QEMU's block jobs.",
+    epilog="Example: blockjob mirror disk.img copy.img",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Print(Enum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            print(f"blockjob {version('blockjob-fsm')}")
+        except PackageNotFoundError:
+            print("blockjob (not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+# The options of `mirror`.
+Source = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="The image to copy; - is standard input.")
+]
+Target = Annotated[str, typer.Argument(metavar="TARGET", help="The copy; - is standard output.")]
+SyncMode = Annotated[Sync, typer.Option(help="What to copy of a chain.")]
+OnSourceError = Annotated[OnError, typer.Option(help="When reading the source fails.")]
+OnTargetError = Annotated[OnError, typer.Option(help="When writing the target fails.")]
+ReadPolicy = Annotated[
+    OnError, typer.Option("--rerror", help="The source drive's own policy for reads.")
+]
+WritePolicy = Annotated[
+    OnError, typer.Option("--werror", help="The source drive's own policy for writes.")
+]
+Speed = Annotated[
+    str, typer.Option(metavar="BYTES", help="At most so many a second; K, M, G, T; 0: no limit.")
+]
+Existing = Annotated[bool, typer.Option("--existing", help="Overwrite TARGET, which must exist.")]
+SourceFormat = Annotated[ImageFormat, typer.Option("--format", help="Format of SOURCE.")]
+TargetFormat = Annotated[ImageFormat, typer.Option(help="Format of TARGET.")]
+Progress = Annotated[
+    Show, typer.Option(help="A bar, plain lines where there is no terminal, or JSON lines.")
+]
+Inject = Annotated[
+    list[str] | None,
+    typer.Option(metavar="EVENT:ERRNO[:SECTOR[:once]]", help="Have a request fail."),
+]
+
+
+@app.command(epilog="Example: blockjob mirror --speed 100M disk.img copy.img")
+def mirror(
+    source: Source,
+    target: Target,
+    sync: SyncMode = Sync.FULL,
+    on_source_error: OnSourceError = OnError.REPORT,
+    on_target_error: OnTargetError = OnError.REPORT,
+    rerror: ReadPolicy = OnError.REPORT,
+    werror: WritePolicy = OnError.ENOSPC,
+    speed: Speed = "0",
+    existing: Existing = False,
+    source_format: SourceFormat = ImageFormat.RAW,
+    target_format: TargetFormat = ImageFormat.RAW,
+    progress: Progress = Show.AUTO,
+    inject: Inject = None,
+) -> int:
+    """Copy a whole image, holes as holes.
+
+    TARGET is created, and must not exist without --existing. A copy that failed is left and named
+    as unusable; one that you interrupt is removed.
+    """
+    order = Order(
+        source=source,
+        target=target,
+        sync=sync,
+        on_source_error=on_source_error,
+        on_target_error=on_target_error,
+        rerror=rerror,
+        werror=werror,
+        speed=options.speed(speed),
+        existing=existing,
+        source_format=source_format,
+        target_format=target_format,
+        show=progress,
+        faults=tuple(map(options.injected, inject or ())),
+    )
+    return run_mirror(order)
+
+
+@app.command(epilog="Example: blockjob demo --format json")
+def demo(
+    print_as: Annotated[
+        Print, typer.Option("--format", help="As it happens, or one JSON object at the end.")
+    ] = Print.TEXT,
+) -> int:
+    """Stream a small image chain through a full disk, mirror it, compare every byte."""
+    return run_demo(Story(as_json=print_as is Print.JSON))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments; returns the exit status."""
+    try:
+        status = int(app(args=argv, prog_name="blockjob", standalone_mode=False) or 0)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except Problem as problem:
+        say(str(problem))
+        status = problem.status
+    except _UsageError as error:
+        status = _complain(error)
+    except (KeyboardInterrupt, typer.Abort):
+        status = Status.INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        status = Status.FAILED
+    except OSError as error:
+        _forget_output()
+        say(f"{error.filename or 'standard output'}: {because(error)}")
+        status = Status.FAILED
+    return int(status)
+
+
+def _complain(error: Exception) -> Status:
+    """Say in one line what is wrong with the command line; the help text as it is."""
+    message = str(getattr(error, "format_message", error.__str__)()).replace("Value error, ", "")
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", "blockjob")
+    if "\n" in message:
+        print(message, file=sys.stderr)
+    else:
+        print(f"{path}: {message.rstrip('.')}: see {path} --help", file=sys.stderr)
+    return Status.USAGE
+
+
+def _forget_output() -> None:
+    """Keep the interpreter from writing out again at its end what could not be written."""
+    with suppress(OSError, AttributeError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,1 @@
+"""The `blockjob` command, in this process and as one of its own."""

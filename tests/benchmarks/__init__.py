@@ -1,0 +1,1 @@
+"""Measurements: run as modules, or with `pytest -m benchmark`."""

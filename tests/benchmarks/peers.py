@@ -1,0 +1,152 @@
+"""Who copies: our mirror job, the same copy without a job, and the tools people use instead.
+
+Each peer makes an existing target equal to the source and answers how many seconds that took. What
+is made of the figures does not belong here.
+"""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+
+from blockjob_fsm import Drive, Executor, QmpEvent, RawFile, mirror
+from blockjob_fsm.events import BlockJobReady
+from blockjob_fsm.storage import copy_range
+from tests.benchmarks.daemon import mirror_in_daemon
+
+#: What the copy without a job moves at a time; a job's own runs are as long or longer.
+RUN_BYTES = 64 << 20
+
+OURS = "our mirror job"
+OURS_READY = "our mirror job, to READY"
+PLAIN = "the same copy without a job"
+PROCESS = "blockjob mirror, whole process"
+CONVERT = "qemu-img convert"
+CONVERT_C = "qemu-img convert -C"
+DD = "dd bs=1M"
+DAEMON = "QEMU's mirror job"
+DAEMON_READY = "QEMU's mirror job, to READY"
+
+
+@dataclass(frozen=True)
+class Files:
+    """What to copy to where. `flush`: the target must be on the disk before the clock stops."""
+
+    source: Path
+    target: Path
+    flush: bool
+
+
+Seconds = dict[str, float]
+Peer = Callable[[Files], Seconds]
+
+
+class UnflushedFile(RawFile):
+    """A raw file that is never flushed: what cache=unsafe is to QEMU."""
+
+    def flush(self) -> None:
+        """Leave the writing to the kernel."""
+
+
+def open_both(files: Files) -> tuple[RawFile, RawFile]:
+    """Source and target, opened as the flush policy wants them."""
+    kind = RawFile if files.flush else UnflushedFile
+    return kind.open(files.source, read_only=True), kind.open(files.target)
+
+
+def our_job(files: Files) -> Seconds:
+    """From the call that starts the job to READY, and to the end after completing it."""
+    source, target = open_both(files)
+    drive = Drive("drive0", source)
+    ready = threading.Event()
+
+    def on_event(event: QmpEvent) -> None:
+        if isinstance(event, BlockJobReady):
+            ready.set()
+
+    with Executor() as executor:
+        start = perf_counter()
+        job = mirror(
+            drive, target, executor=executor, on_event=on_event, callback=lambda *_: ready.set()
+        )
+        ready.wait()
+        at_ready = perf_counter()
+        job.complete()
+        job.wait()
+        end = perf_counter()
+    drive.close()
+    return {OURS: end - start, OURS_READY: at_ready - start}
+
+
+def plain_copy(files: Files) -> Seconds:
+    """The calls a job makes for its data, in a loop, and the flush."""
+    source, target = open_both(files)
+    with source, target:
+        start = perf_counter()
+        length = source.length()
+        for offset in range(0, length, RUN_BYTES):
+            result = copy_range(source, target, offset, min(RUN_BYTES, length - offset))
+            assert result.errno is None, result
+        target.flush()
+        return {PLAIN: perf_counter() - start}
+
+
+def our_process(files: Files) -> Seconds:
+    """The command, interpreter and imports included."""
+    code = "from blockjob_fsm.cli import main; main()"
+    options = ["mirror", "--existing", "--progress", "never"]
+    return {PROCESS: run([sys.executable, "-c", code, *options, *names(files)])}
+
+
+def convert(files: Files) -> Seconds:
+    """`qemu-img convert` that writes everything, zeros too."""
+    return {CONVERT: run([*convert_command(files), "-S", "0", *names(files)])}
+
+
+def convert_offloaded(files: Files) -> Seconds:
+    """`qemu-img convert` with the kernel's own copy; it admits no `-S`."""
+    return {CONVERT_C: run([*convert_command(files), "-C", *names(files)])}
+
+
+def convert_command(files: Files) -> list[str]:
+    """Into an existing target, which is flushed when it is closed."""
+    cache = "writeback" if files.flush else "unsafe"
+    return ["qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", "-t", cache]
+
+
+def dd(files: Files) -> Seconds:
+    """`dd` in pieces of 1 MiB."""
+    conversions = "notrunc,fdatasync" if files.flush else "notrunc"
+    return {
+        DD: run(["dd", f"if={files.source}", f"of={files.target}", "bs=1M", f"conv={conversions}"])
+    }
+
+
+def qemu_job(files: Files) -> Seconds:
+    """blockdev-mirror between two raw nodes that are open: from the command on."""
+    to_ready, to_end = mirror_in_daemon(files.source, files.target, flush=files.flush)
+    return {DAEMON: to_end, DAEMON_READY: to_ready}
+
+
+def names(files: Files) -> list[str]:
+    """The two paths, as a command wants them."""
+    return [str(files.source), str(files.target)]
+
+
+def run(command: list[str]) -> float:
+    """Seconds from starting a process to its end; raises AssertionError with its message."""
+    start = perf_counter()
+    process = subprocess.run(command, check=False, capture_output=True, text=True)
+    seconds = perf_counter() - start
+    assert process.returncode == 0, f"{command[0]}: {process.stderr}"
+    return seconds
+
+
+def all_peers(*, flush: bool) -> list[Peer]:
+    """Everybody who can keep the flush policy; the command always flushes."""
+    peers: list[Peer] = [our_job, plain_copy, convert, convert_offloaded, dd, qemu_job]
+    return [*peers, our_process] if flush and find_spec("blockjob_fsm.cli") else peers

@@ -25,8 +25,9 @@ from blockjob_fsm.storage.drive import Drive
 class BlockJobType:
     """A kind of job. A hook that is None makes the operation one the kind does not support.
 
-    `set_speed` runs after a new speed is in force, `iostatus_reset` after a reset, `complete` when
-    a user's request to complete is admissible; each gets the job, with no lock held.
+    `set_speed` runs after a new speed is in force (at creation only if it is not 0),
+    `iostatus_reset` after a reset, `complete` when a user's request to complete is admissible; each
+    gets the job, with no lock held.
     """
 
     name: str
@@ -65,7 +66,8 @@ class BlockJob(LiveJob):
         `speed` is in bytes per second, 0 for no limit. `callback(opaque, ret)` is called once, when
         the job ends, with 0 or a negative errno; the device is still taken then. `body` None makes
         a job whose steps the caller reports: `sleep`, `error_action`, `ready`, `completed`.
-        Raises DeviceInUse, NotSupported or InvalidParameter('speed'), and the device is untouched.
+        Raises DeviceInUse, NotSupported, InvalidParameter('speed'), or what the operations or a
+        hook raise, and the device is free again.
         """
         control = replace(
             lifecycle.initial,
@@ -74,12 +76,18 @@ class BlockJob(LiveJob):
             in_use=device.in_use,
         )
         value = Job(job_type.name, device.name, control, body)
-        hooks = Hooks(job_type.set_speed, job_type.iostatus_reset, job_type.complete)
         operations = operations or Operations()
-        job = cls(device, value, machine_of(lifecycle), executor, operations, hooks)
+        job = cls(device, value, machine_of(lifecycle), executor, operations)
         job.job_type, job.opaque = job_type, opaque
         job._callback, job._on_event = callback, on_event
-        job._deliver(words.CREATE(speed))
+        hooks = Hooks(job_type.set_speed, job_type.iostatus_reset, job_type.complete)
+        job._hooks = hooks if speed else Hooks()
+        try:
+            job._deliver(words.CREATE(speed))
+        except BaseException:
+            job._abandon()
+            raise
+        job._hooks = hooks
         return job
 
     # The header's functions, any thread.

@@ -80,7 +80,6 @@ class LiveJob:
         fire: Fire,
         executor: Executor,
         operations: Operations,
-        hooks: Hooks,
     ) -> None:
         self.device = device
         self.opaque: object = None
@@ -90,7 +89,7 @@ class LiveJob:
         self._fire = fire
         self._executor = executor
         self._operations = operations
-        self._hooks = hooks
+        self._hooks = Hooks()
         self._lock = executor.host.lock()
         self._changed: Condition | None = None
         self._outbox: deque[Effect] = deque()
@@ -203,6 +202,11 @@ class LiveJob:
             # There is no job after all, so nothing more is done for it.
             self._outbox.clear()
             raise
+
+    def _abandon(self) -> None:
+        """Give back what a creation that failed half-way has taken."""
+        if self.device.job is self:
+            self._release()
 
     def _run_hook(self, hook: Hook | None) -> None:
         if hook is not None:

@@ -83,6 +83,9 @@ class CommitOperations(Operations):
         assert act is Act.RESTORE_FLAGS, f"a commit never asks for {act}"
         self.restore_flags()
 
+    def close(self) -> None:
+        self.restore_flags()
+
     def _copy(self, offset: int, length: int, unit: int, stop: Stop) -> Copied:
         done = 0
         while done < length and not (done and stop()):

@@ -73,6 +73,8 @@ class MirrorOperations(Operations):
 
     def close(self) -> None:
         """Close the target, after a pivot the source, but for layers the drive still has."""
+        if self.drive.dirty is self.dirty:
+            self.drive.stop_dirty_tracking()
         left_over = self.mirror_target.swap_medium(None)
         if left_over is None:
             return

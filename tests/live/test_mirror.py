@@ -13,7 +13,7 @@ from blockjob_fsm.errors import CannotComplete, DeviceInUse, InvalidParameter
 from blockjob_fsm.jobs import mirror
 from blockjob_fsm.lifecycles.classic_words import Phase
 from blockjob_fsm.storage import BlockDevice, Drive, Fault, FaultyDevice, MemoryDevice, RawFile
-from tests.live.world import MIB, STOPS, Bench, Notes, chain_of, contents, filled
+from tests.live.world import MIB, SLICE_NS, STOPS, Bench, Notes, chain_of, contents, filled
 
 READY, COMPLETED, CANCELLED = "BLOCK_JOB_READY", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED"
 ERROR = "BLOCK_JOB_ERROR"
@@ -84,6 +84,20 @@ def test_a_mirror_in_step_looks_for_new_writes_every_100_ms(bench: Bench, notes:
     bench.clock.advance(1)
     bench.settle()
     assert contents(target)[5:9] == b"late"
+
+
+def test_the_timer_of_a_sleep_cut_short_does_not_end_the_next_one(
+    bench: Bench, notes: Notes
+) -> None:
+    target = FaultyDevice(MemoryDevice(MIB), Fault("flush"))
+    job = in_step(bench, Drive("d", filled(MIB)), target, notes)
+    flushes = [target.struck()]
+    for _ in range(3):
+        bench.clock.advance(SLICE_NS // 2)
+        job.resume()
+        bench.settle()
+        flushes.append(target.struck())
+    assert flushes == [(1,), (2,), (3,), (4,)]
 
 
 # ---- how it ends

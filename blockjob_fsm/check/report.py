@@ -79,13 +79,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The rows of one run; `lifecycle` and `mutant` say what was checked."""
+    """The rows of one run; `lifecycle` and `mutant` say what was checked.
+
+    `remarks` are what did not come out as expected, and make a report UNDECIDED; `notes` are not.
+    """
 
     lifecycle: str
     rows: tuple[Row, ...]
     seconds: float
     mutant: str | None = None
     remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -105,11 +109,12 @@ class Report:
         return {verdict: sum(r.verdict is verdict for r in self.rows) for verdict in Verdict}
 
     def render(self) -> tuple[str, ...]:
-        """The table, one line per property; below it the trace of each that is VIOLATED."""
-        lines = [*_table(self.rows), *self.remarks]
+        """The table, one line per property; below it the trace of each that does not hold."""
+        lines = [*_table(self.rows), *self.remarks, *self.notes]
         for row in self.rows:
-            if row.trace is not None and row.verdict is Verdict.VIOLATED:
-                lines += ["", f"{row.model} {row.property}: not so: {row.claim}"]
+            if row.trace is not None and row.verdict is not Verdict.HOLDS:
+                said = "not so" if row.verdict is Verdict.VIOLATED else "not proved"
+                lines += ["", f"{row.model} {row.property}: {said}: {row.claim}"]
                 lines += [f"  {line}" for line in row.trace.lines()]
         counts = ", ".join(f"{n} {verdict.value}" for verdict, n in self.counts().items() if n)
         subject = self.lifecycle + (f" with {self.mutant}" if self.mutant else "")
@@ -123,6 +128,7 @@ class Report:
             "verdict": self.verdict.value,
             "seconds": round(self.seconds, 3),
             "remarks": list(self.remarks),
+            "notes": list(self.notes),
             "rows": [row.to_json() for row in self.rows],
         }
         return json.dumps(plain, indent=2)

@@ -114,6 +114,9 @@ def _streams() -> Iterator[Scenario]:
     kept = Stream(unit=1, batch=2, has_base=True)
     yield Scenario("stream-base", kept, Chain(), _of_stream(OnError.REPORT, 0))
     stopping = Stream(unit=1, batch=2, on_error=OnError.STOP)
+    skipping = replace(kept, has_base=False, on_error=OnError.IGNORE)
+    alone = (*claims.EVERY_JOB_ALONE, *claims.ENDS_ALONE)
+    yield Scenario("stream-unattended-limited", skipping, Chain(), alone, (1,), ())
     yield Scenario(
         "stream-speeds", stopping, Chain(), _of_stream(OnError.STOP, 1), (0, 1), VERBS + SPEED_VERBS
     )
@@ -149,6 +152,8 @@ def _quiet_mirrors() -> Iterator[Scenario]:
         yield _mirror(name, body, Pair(units=3, to_copy=0b111, guest_writes=False), told)
     stops = Mirror(chunk=1, batch=2, on_source_error=OnError.STOP, on_target_error=OnError.STOP)
     quiet = Pair(guest_writes=False)
+    alone = (*claims.EVERY_JOB_ALONE, *claims.GETS_READY)
+    yield Scenario("mirror-unattended-limited", Mirror(chunk=1), quiet, alone, (1,), ())
     yield _mirror("mirror-quiet-speeds", stops, quiet, told, (0, 1), SPEED_VERBS)
 
 

@@ -1,0 +1,146 @@
+"""Bodies, devices and a limiter that are wrong on purpose, each in one way.
+
+They exist so that the claims about whole jobs can be seen to fail. Nothing else may use them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from blockjob_fsm.bodies.commit import Commit
+from blockjob_fsm.bodies.linear import LinearBody, Stage
+from blockjob_fsm.bodies.mirror import Mirror
+from blockjob_fsm.bodies.mirror import Stage as MirrorStage
+from blockjob_fsm.bodies.requests import (
+    Act,
+    ChangeBacking,
+    Copied,
+    DirtyCount,
+    Do,
+    ErrorHandled,
+    HandleError,
+    Outcome,
+    Request,
+    Sleep,
+)
+from blockjob_fsm.bodies.stream import Stream
+from blockjob_fsm.error_action import ErrorAction
+from blockjob_fsm.lifecycles.classic_words import ClassicControl
+from blockjob_fsm.throttle import Limiter
+
+
+@dataclass(frozen=True, slots=True)
+class SleeplessStream(Stream):
+    """Copies on without a sleep between two units."""
+
+    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> SleeplessStream:
+        after = Stream.on_outcome(self, outcome, control)
+        copied = isinstance(outcome, Copied) and after.stage is Stage.SLEEP
+        return replace(after, stage=Stage.QUERY) if copied else after
+
+
+@dataclass(frozen=True, slots=True)
+class HastyStream(Stream):
+    """Takes the first unit for the last."""
+
+    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> HastyStream:
+        after = Stream.on_outcome(self, outcome, control)
+        done = isinstance(outcome, Copied) and not outcome.errno
+        return replace(after, stage=Stage.LEAVE, offset=after.length) if done else after
+
+
+@dataclass(frozen=True, slots=True)
+class KeepingStream(Stream):
+    """Finishes without having dropped the backing file."""
+
+    def next_request(self, control: ClassicControl) -> Request:
+        asked = Stream.next_request(self, control)
+        return Do() if isinstance(asked, ChangeBacking) else asked
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetfulStream(Stream):
+    """Forgets an error that it ignored."""
+
+    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> ForgetfulStream:
+        after = Stream.on_outcome(self, outcome, control)
+        ignored = outcome == ErrorHandled(ErrorAction.IGNORE)
+        return replace(after, error=0) if ignored else after
+
+
+@dataclass(frozen=True, slots=True)
+class LeakyStream(Stream):
+    """Leaves copy-on-read switched on."""
+
+    def leave(self) -> Request:
+        return Do()
+
+
+@dataclass(frozen=True, slots=True)
+class TalkativeCommit(Commit):
+    """Puts its errors through the error-action table, as a later release does."""
+
+    def copy_failed(self, errno: int) -> TalkativeCommit:
+        return replace(self, stage=Stage.ERROR, errno=errno)
+
+    def next_request(self, control: ClassicControl) -> Request:
+        if self.stage is Stage.ERROR:
+            return HandleError(self.on_error, is_read=False, errno=self.errno)
+        return LinearBody.next_request(self, control)
+
+
+@dataclass(frozen=True, slots=True)
+class LeakyCommit(Commit):
+    """Leaves base and overlay open for writing."""
+
+    def restore(self) -> Request:
+        return Do()
+
+
+@dataclass(frozen=True, slots=True)
+class SleeplessMirror(Mirror):
+    """Goes round without a sleep."""
+
+    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Mirror:
+        after = Mirror.on_outcome(self, outcome, control)
+        asleep = isinstance(after.next_request(control), Sleep)
+        return replace(after, stage=MirrorStage.COPY) if asleep else after
+
+
+@dataclass(frozen=True, slots=True)
+class UndrainedMirror(Mirror):
+    """Decides after the flush, with the guest's writes still in flight."""
+
+    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Mirror:
+        after = Mirror.on_outcome(self, outcome, control)
+        drains = after.stage is MirrorStage.DRAIN
+        return replace(after, stage=MirrorStage.DECIDE) if drains else after
+
+
+@dataclass(frozen=True, slots=True)
+class StuckMirror(Mirror):
+    """Never publishes that it has reached the end."""
+
+    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Mirror:
+        after = Mirror.on_outcome(self, outcome, control)
+        counted = isinstance(outcome, DirtyCount) and after.stage is MirrorStage.READY
+        return replace(after, offset=0) if counted else after
+
+
+@dataclass(frozen=True, slots=True)
+class LeakyMirror(Mirror):
+    """Ends without switching dirty tracking off."""
+
+    def next_request(self, control: ClassicControl) -> Request:
+        asked = Mirror.next_request(self, control)
+        return Do((Act.TARGET_STATUS_OFF,)) if isinstance(asked, Do) else asked
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedLimiter(Limiter):
+    """Lets no operation through that is larger than the quota, not even a slice's first."""
+
+    def charge(self, sectors: int, now_ns: int) -> tuple[Limiter, int]:
+        after, delay_ns = Limiter.charge(self, sectors, now_ns)
+        refused = sectors > self.quota_sectors
+        return replace(self, next_slice_ns=after.next_slice_ns), max(delay_ns, refused)

@@ -1,0 +1,208 @@
+"""The whole check of a lifecycle: what is explored, judged and compared, as one report.
+
+Printing belongs to the caller. Scenarios are shared out among processes, since each is a space of
+its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from importlib.util import find_spec
+from multiprocessing import get_context
+
+from blockjob_fsm.check.contract import CONTRACT, breach
+from blockjob_fsm.check.control import ControlModel, Place
+from blockjob_fsm.check.judge import Found, judge, trace_to, verdict_of
+from blockjob_fsm.check.mutants import Mutant, row_mutants
+from blockjob_fsm.check.named_mutants import named_mutants
+from blockjob_fsm.check.report import Report, Row, Trace, Verdict
+from blockjob_fsm.check.scenarios import FAIR, scenarios
+from blockjob_fsm.check.space import Space, explore
+from blockjob_fsm.declaration import Lifecycle
+from blockjob_fsm.guards import ALWAYS
+from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
+from blockjob_fsm.lifecycles.classic_words import ClassicControl
+from blockjob_fsm.properties import CLASSIC_PROPERTIES, Always, Property, claimed_for
+from blockjob_fsm.wellformed import MalformedLifecycle, load
+
+LIFECYCLES: dict[str, Lifecycle[ClassicControl]] = {"classic": CLASSIC, "classic-1.3": CLASSIC_1_3}
+MAX_STATES = 200_000
+CONTROL = "control"
+INDUCTION = "induction"
+_NOT_PROVED = "not proved by induction: z3 is missing, pip install 'blockjob-fsm[test]' brings it"
+
+
+def run(
+    lifecycle: str = "classic",
+    mutant: str | None = None,
+    *,
+    max_states: int = MAX_STATES,
+    processes: int | None = None,
+) -> Report:
+    """Check a lifecycle of LIFECYCLES, or a mutant of it by name, on every scenario.
+
+    Raises ValueError, listing what there is, for a name that is unknown. `processes`: None for one
+    per processor; 1 stays within this one.
+    """
+    start = time.perf_counter()
+    _known("lifecycle", lifecycle, tuple(LIFECYCLES))
+    if mutant is not None:
+        _known("mutant", mutant, tuple(mutants(lifecycle)))
+    names = models(proving=mutant is None)
+    jobs = [(lifecycle, mutant, name, max_states) for name in reversed(names)]
+    workers = min(processes or os.cpu_count() or 1, len(jobs))
+    if workers == 1:
+        found = [_check(job) for job in jobs]
+    else:
+        # A fresh interpreter each: forking a process that has threads is a gamble.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            found = list(pool.map(_check, jobs))
+    rows = tuple(row for rows in reversed(found) for row in rows)
+    remarks = () if mutant else tuple(differences(lifecycle, rows))
+    notes = () if mutant or INDUCTION in names else (_NOT_PROVED,)
+    return Report(lifecycle, rows, time.perf_counter() - start, mutant, remarks, notes)
+
+
+def models(*, proving: bool = True) -> tuple[str, ...]:
+    """The models of a run in order; the proofs only where z3 is installed."""
+    proofs = (INDUCTION,) if proving and find_spec("z3") else ()
+    return (CONTROL, *proofs, *(scenario.name for scenario in scenarios()))
+
+
+@cache
+def mutants(lifecycle: str) -> dict[str, Mutant]:
+    """Every mutant of a lifecycle by name: those with a name of their own, then the mechanical."""
+    rows = LIFECYCLES[lifecycle]
+    return {m.name: m for m in (*named_mutants(rows), *row_mutants(rows))}
+
+
+def check_control(
+    lifecycle: Lifecycle[ClassicControl], max_states: int = MAX_STATES
+) -> tuple[Row, ...]:
+    """The control machine: its form, its properties, and the contract of each event."""
+    space = explore(ControlModel(lifecycle), max_states)
+    claims = claimed_for(CLASSIC_PROPERTIES, lifecycle.profile)
+    return (
+        _loads(lifecycle, space),
+        *judge(CONTROL, space, claims, FAIR),
+        *_contracts(lifecycle, space),
+    )
+
+
+def _check(job: tuple[str, str | None, str, int]) -> tuple[Row, ...]:
+    """One scenario, in whatever process: everything is found by name."""
+    lifecycle, mutant, name, max_states = job
+    rows, alteration = LIFECYCLES[lifecycle], None
+    if mutant is not None:
+        changed = mutants(lifecycle)[mutant]
+        rows, alteration = changed.of(rows), changed.alteration
+    if name == CONTROL:
+        return check_control(rows, max_states)
+    if name == INDUCTION:
+        return _prove(rows)
+    scenario = next(s for s in scenarios() if s.name == name)
+    space = explore(scenario.model(rows, alteration), max_states)
+    return judge(name, space, claimed_for(scenario.claims, rows.profile), FAIR)
+
+
+def _prove(lifecycle: Lifecycle[ClassicControl]) -> tuple[Row, ...]:
+    """The proofs; z3 is loaded here only, since nobody else needs it and not everybody has it."""
+    prove = import_module("blockjob_fsm.check.induction").prove
+    proved: tuple[Row, ...] = prove(lifecycle, CLASSIC_PROPERTIES)
+    return tuple(replace(row, model=INDUCTION) for row in proved)
+
+
+def _known(what: str, name: str, names: tuple[str, ...]) -> None:
+    if name not in names:
+        raise ValueError(f"no {what} {name!r}; there are: {', '.join(names)}")
+
+
+def _loads(lifecycle: Lifecycle[ClassicControl], space: Space[Place]) -> Row:
+    start, trace = time.perf_counter(), None
+    try:
+        load(lifecycle)
+    except MalformedLifecycle as malformed:
+        trace = Trace("the rows", (), str(malformed))
+    return Row(
+        model=CONTROL,
+        property="well-formed",
+        claim="no two rows overlap, none is dead, every verb is answered",
+        verdict=Verdict.HOLDS if trace is None else Verdict.VIOLATED,
+        states=len(space.states),
+        depth=space.depth,
+        seconds=time.perf_counter() - start,
+        instances=len(lifecycle.rules) + len(lifecycle.refusals),
+        trace=trace,
+    )
+
+
+def _contracts(lifecycle: Lifecycle[ClassicControl], space: Space[Place]) -> Iterator[Row]:
+    start = time.perf_counter()
+    kinds = [str(kind) for kind in lifecycle.events]
+    found = {kind: Found[Place](_contract_of(kind)) for kind in kinds}
+    for state in space.states:
+        for move in space.model.moves(state):
+            of_kind = found[move.kind]
+            of_kind.instances += 1
+            wrong = of_kind.open and breach(lifecycle.profile, state.control, move)
+            if wrong:
+                of_kind.stop(state, wrong, move.label)
+    seconds = (time.perf_counter() - start) / max(len(kinds), 1)
+    for kind, one in found.items():
+        where = one.where
+        yield Row(
+            model=CONTROL,
+            property=f"contract-{kind}",
+            claim=one.claim.claim,
+            verdict=verdict_of(one, complete=space.complete),
+            states=len(space.states),
+            depth=space.depth,
+            seconds=seconds,
+            instances=one.instances,
+            trace=None if where is None else trace_to(space, where, one.wrong, one.move),
+        )
+
+
+def _contract_of(kind: str) -> Property:
+    """The contract of an event as a claim: what it says is a function, not a guard."""
+    said = CONTRACT[kind].__doc__ or "as specified"
+    claim = f"{kind} does what the specification says, and nothing else: {said.strip().rstrip('.')}"
+    return Always(name=kind, claim=claim, holds=ALWAYS, witness=f"takes-{kind}")
+
+
+# ---- the manifest
+
+
+def manifest() -> dict[str, dict[str, dict[str, object]]]:
+    """What must come out: per lifecycle and model, states, depth, and claims that are VIOLATED."""
+    text = files("blockjob_fsm.check").joinpath("manifest.json").read_text(encoding="utf-8")
+    stored: dict[str, dict[str, dict[str, object]]] = json.loads(text)
+    return stored
+
+
+def summary(rows: tuple[Row, ...]) -> dict[str, dict[str, object]]:
+    """The rows of a run as the manifest keeps them."""
+    found: dict[str, dict[str, object]] = {}
+    for row in rows:
+        violated = [
+            r.property for r in rows if r.model == row.model and r.verdict is Verdict.VIOLATED
+        ]
+        found[row.model] = {"states": row.states, "depth": row.depth, "violated": violated}
+    return found
+
+
+def differences(lifecycle: str, rows: tuple[Row, ...]) -> Iterator[str]:
+    """A line per model whose figures are not those of the manifest."""
+    expected, found = manifest().get(lifecycle, {}), summary(rows)
+    for model in sorted(expected.keys() | found.keys()):
+        absent = model == INDUCTION and model not in found
+        if expected.get(model) != found.get(model) and not absent:
+            yield f"{model}: manifest says {expected.get(model)}, found {found.get(model)}"

@@ -1,0 +1,99 @@
+"""The file an image lies in: exact reads of tables, padded reads of data, ordered writes.
+
+The only file of this package that touches the disk. What the bytes mean does not belong here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from blockjob_fsm.storage.device import Data
+from blockjob_fsm.storage.qcow2.image_error import damaged
+from blockjob_fsm.storage.raw import RawFile
+
+
+class HostFile:
+    """Reads and writes by any number of threads; OSErrors name the file.
+
+    What was written stays in this order for whoever opens the file after this process was killed.
+    """
+
+    def __init__(self, file: RawFile) -> None:
+        self._file = file
+        self.name = file.name
+
+    @property
+    def descriptor(self) -> int:
+        """The file's descriptor, for copies inside the kernel."""
+        return self._file.fileno()
+
+    def size(self) -> int:
+        """Bytes of the file now."""
+        with self._named_errors():
+            return os.lseek(self.descriptor, 0, os.SEEK_END)
+
+    def read_table(self, what: str, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes; a table that reaches past the end of the file is damage."""
+        # Asked first, so that a false length costs no memory.
+        if offset + length > self.size():
+            raise damaged(self.name, f"the {what} at {offset:#x} reaches past the end of the file")
+        return bytes(self.read(offset, length))
+
+    def read(self, offset: int, length: int) -> Data:
+        """`length` bytes; past the end of the file there are zeros, as QEMU reads them."""
+        with self._named_errors():
+            data = os.pread(self.descriptor, length, offset)
+        if len(data) == length:
+            return data
+        buffer = bytearray(length)
+        buffer[: len(data)] = data
+        self.read_into(memoryview(buffer)[len(data) :], offset + len(data))
+        return buffer
+
+    def read_into(self, view: memoryview, offset: int) -> None:
+        """Fill `view`, which holds zeros; past the end of the file they stay."""
+        with self._named_errors():
+            while view and (got := os.preadv(self.descriptor, [view], offset)):
+                offset += got
+                view = view[got:]
+
+    def write(self, offset: int, *pieces: Data) -> None:
+        """Store all pieces, one after the other."""
+        views = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+        with self._named_errors():
+            while views:
+                done = os.pwritev(self.descriptor, views, offset)
+                offset += done
+                views = _without(views, done)
+
+    def flush(self) -> None:
+        """Wait until what was written is on the disk."""
+        self._file.flush()
+
+    def reopen(self, *, read_only: bool) -> None:
+        """Change the access; an OSError means that nothing changed."""
+        self._file.reopen(read_only=read_only)
+
+    def close(self) -> None:
+        """May be called again."""
+        self._file.close()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            error.filename = self.name
+            raise
+
+
+def _without(views: Sequence[memoryview], done: int) -> list[memoryview]:
+    """What is left after the first `done` bytes."""
+    left: list[memoryview] = []
+    for view in views:
+        if done < len(view):
+            left.append(view[done:])
+        done = max(0, done - len(view))
+    return left

@@ -1,0 +1,75 @@
+"""The picture of one event: where it comes, what is tested in which order, what comes of it.
+
+Phases that treat the event alike share a box. Refusals are tried before rules and in their order,
+so where there are several tests their labels are numbered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blockjob_fsm.declaration import EventKind, Lifecycle, Refusal, Row, Rule
+from blockjob_fsm.diagram.graph import Edge, Graph, Kind, Node, merged
+from blockjob_fsm.diagram.words import condition, effects, error_text, in_event_order, title_of
+from blockjob_fsm.guards import ALWAYS, Control, word
+
+Rows = tuple[Row, ...]
+
+
+def verb(lifecycle: Lifecycle[Control], kind: EventKind) -> Graph:
+    """One event: boxes of phases on the left, outcomes on the right."""
+    groups = _groups(lifecycle, kind)
+    outcomes = list(dict.fromkeys(outcome_of(row) for rows in groups for row in rows))
+    names = {outcome: f"outcome_{number}" for number, outcome in enumerate(outcomes, 1)}
+    nodes = (
+        *(Node(f"phases_{n}", phases) for n, phases in enumerate(groups.values(), 1)),
+        *(Node(name, label, lines, kind) for (label, lines, kind), name in names.items()),
+    )
+    edges = (
+        Edge(f"phases_{n}", names[outcome_of(row)], (label,))
+        for n, rows in enumerate(groups, 1)
+        for row, label in zip(rows, _labels(rows), strict=True)
+    )
+    title = f"{title_of(lifecycle)}: {kind}"
+    return Graph(title, nodes, merged(nodes, edges), across=True)
+
+
+def _groups(lifecycle: Lifecycle[Control], kind: EventKind) -> dict[Rows, str]:
+    alike: dict[Rows, list[str]] = {}
+    for phase in lifecycle.phases:
+        rules = in_event_order(lifecycle, lifecycle.rules_at(kind, phase))
+        rows = _tried((*lifecycle.refusals_at(kind, phase), *rules))
+        if rows:
+            alike.setdefault(rows, []).append(word(phase))
+    return {rows: ", ".join(phases) for rows, phases in alike.items()}
+
+
+def _tried(rows: Rows) -> Rows:
+    """The rows up to a refusal without a guard: nothing after that is looked at."""
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, Refusal) and row.when == ALWAYS:
+            return rows[:number]
+    return rows
+
+
+def outcome_of(row: Row) -> tuple[str, tuple[str, ...], Kind]:
+    """What a row comes to: its label, its effects or error text, and the kind of its box."""
+    if isinstance(row, Refusal):
+        return f"refused: {row.error.__name__}", (error_text(row),), Kind.REFUSAL
+    return _where_to(row), effects(row), Kind.OUTCOME
+
+
+def _where_to(rule: Rule) -> str:
+    return "stays" if rule.to is None else f"to {word(rule.to)}"
+
+
+def _labels(rows: Rows) -> Iterator[str]:
+    tests = sum(isinstance(row, Refusal) and row.when != ALWAYS for row in rows)
+    for number, row in enumerate(rows, 1):
+        guard = condition(row)
+        if number <= tests:
+            yield f"{number}. {guard}" if tests > 1 else guard
+        elif guard:
+            yield f"else {guard}" if tests else guard
+        else:
+            yield "else" if tests else "always"

@@ -36,7 +36,7 @@ def new_header(name: str, length: int, cluster_bytes: int, version: int) -> Head
     if version not in {2, 3}:
         raise ImageError(errno_codes.EINVAL, f"there is no version {version}", name, "use 2 or 3")
     geometry = Geometry(bits)
-    entries = geometry.l1_entries(length)
+    entries = max(1, geometry.l1_entries(length))
     if entries * WORD_BYTES > MAX_L1_BYTES:
         what = f"a disk of {length} bytes is too long for clusters of {cluster_bytes} bytes"
         raise ImageError(errno_codes.EFBIG, what, name, "use larger clusters")
@@ -57,16 +57,12 @@ def _refcount_clusters(geometry: Geometry, l1_entries: int) -> tuple[int, int]:
     """Clusters of the refcount table and of the blocks that count a new image."""
     table = blocks = 1
     while True:
-        used = 1 + table + blocks + _l1_clusters(geometry, l1_entries)
+        used = 1 + table + blocks + geometry.clusters(l1_entries * WORD_BYTES)
         wanted = -(-used // geometry.refcounts_per_block)
         if wanted <= blocks and geometry.clusters(blocks * WORD_BYTES) <= table:
             return table, blocks
         blocks = max(blocks, wanted)
         table = max(table, geometry.clusters(blocks * WORD_BYTES))
-
-
-def _l1_clusters(geometry: Geometry, entries: int) -> int:
-    return max(1, geometry.clusters(entries * WORD_BYTES))
 
 
 def write_new_image(
@@ -76,7 +72,7 @@ def write_new_image(
     name, geometry = os.fspath(path), header.geometry
     start = build_header(name, header)
     size = geometry.cluster_bytes
-    clusters = header.l1_offset // size + _l1_clusters(geometry, header.l1_entries)
+    clusters = header.l1_offset // size + geometry.clusters(header.l1_entries * WORD_BYTES)
     first = 1 + header.refcount_table_clusters
     blocks = header.l1_offset // size - first
     with RawFile.create(path, clusters * size, exclusive=exclusive) as file:

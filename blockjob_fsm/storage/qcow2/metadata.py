@@ -259,5 +259,5 @@ class Metadata:
                 header.refcount_table_clusters * size,
             ),
         ):
-            if host < start + extent and start < host + length:
+            if extent and host < start + extent and start < host + length:
                 raise damaged(self.host.name, f"a cluster at {host:#x} lies over {what}")

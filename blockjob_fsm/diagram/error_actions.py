@@ -119,7 +119,8 @@ def _needs(policy: OnError) -> tuple[str, ...]:
 
 def _policy_row(policy: OnError) -> tuple[Cell, ...]:
     refusal = _refusal(policy, _SILENT)
-    admitted = "always" if refusal is None else f"else {refusal.desc}: {refusal.detail}"
+    published = "where the io-status is published, else"
+    admitted = "always" if refusal is None else f"{published} {refusal.desc}"
     actions = (choose_action(policy, number).value for number in _ERRNOS.values())
     return (Code(policy.value), *actions, admitted)
 

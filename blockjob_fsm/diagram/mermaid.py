@@ -1,7 +1,7 @@
 """A graph as a Mermaid stateDiagram-v2, in the dialect that GitHub draws.
 
-Mermaid reads `:` `;` `#` `%%` and HTML inside labels, and some words as keywords, so every label
-is escaped and every name checked here. Colours are left to the theme, which may be dark.
+Mermaid reads `:` `;` `%%` and HTML inside labels, and some words as keywords, so every label and
+every name is made harmless here. Colours are left to the theme, which may be dark.
 """
 
 from __future__ import annotations
@@ -12,12 +12,30 @@ from collections.abc import Iterable, Iterator
 from blockjob_fsm.diagram.graph import Edge, Graph, Kind, Node
 from blockjob_fsm.diagram.words import wrapped
 
-LABEL_CHARACTERS = 40
+NODE_CHARACTERS = 40
+EDGE_CHARACTERS = 26
 
 _KEYWORDS = {"as", "choice", "class", "classdef", "click", "default", "direction", "end", "fork"}
 _KEYWORDS |= {"hide", "href", "join", "left", "note", "null", "of", "over", "right", "root"}
 _KEYWORDS |= {"scale", "state", "style"}
-_ESCAPES = {mark: f"#{ord(mark)};" for mark in '#:;<>&"%{}`\\'}
+# A state diagram shows Mermaid's entity codes as they are, so a look-alike stands in instead.
+_LOOK_ALIKES = {
+    ":=": "≔",
+    ">=": "≥",
+    "<=": "≤",
+    "%%": "% %",
+    "-->": "→",
+    ":": "∶",
+    ";": ",",
+    "<": "‹",
+    ">": "›",
+    '"': "'",
+    "`": "'",
+    "{": "(",
+    "}": ")",
+    "\\": "∖",
+}
+_SPECIAL = re.compile("|".join(map(re.escape, _LOOK_ALIKES)))
 _CLASSES = {
     Kind.OUTCOME: "stroke-width:2px",
     Kind.REFUSAL: "stroke:#d33,stroke-width:2px,stroke-dasharray:5 3",
@@ -41,8 +59,8 @@ def mermaid(graph: Graph) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with whatever Mermaid would read written as its character's number."""
-    return "".join(_ESCAPES.get(mark, mark) for mark in text)
+    """The text with a look-alike for whatever Mermaid would read as its own."""
+    return _SPECIAL.sub(lambda found: _LOOK_ALIKES[found[0]], text)
 
 
 def _name(name: str) -> str:
@@ -50,8 +68,8 @@ def _name(name: str) -> str:
     return f"{plain}_" if plain.lower() in _KEYWORDS or plain[:1].isdigit() else plain
 
 
-def _label(lines: Iterable[str]) -> str:
-    return "<br/>".join(escaped(part) for line in lines for part in wrapped(line, LABEL_CHARACTERS))
+def _label(lines: Iterable[str], width: int = NODE_CHARACTERS) -> str:
+    return "<br/>".join(escaped(part) for line in lines for part in wrapped(line, width))
 
 
 def _node(node: Node, name: str) -> Iterator[str]:
@@ -62,7 +80,7 @@ def _node(node: Node, name: str) -> Iterator[str]:
 
 
 def _edge(edge: Edge, names: dict[str, str]) -> str:
-    label = f" : {_label(edge.lines)}" if edge.lines else ""
+    label = f" : {_label(edge.lines, EDGE_CHARACTERS)}" if edge.lines else ""
     return f"{names[edge.source]} --> {names[edge.target]}{label}"
 
 

@@ -11,7 +11,14 @@ from enum import Enum
 
 from blockjob_fsm.declaration import EventKind, Lifecycle, Rule
 from blockjob_fsm.diagram.graph import Edge, Graph, Kind, Node, merged
-from blockjob_fsm.diagram.words import condition, in_event_order, listed, title_of, transition
+from blockjob_fsm.diagram.words import (
+    condition,
+    in_event_order,
+    listed,
+    title_of,
+    transition,
+    tried,
+)
 from blockjob_fsm.guards import Control, word
 
 
@@ -64,7 +71,7 @@ def _by_phase(
 
 
 def _targets(lifecycle: Lifecycle[Control], kind: EventKind, phase: Enum) -> list[Enum]:
-    found = {rule.to for rule in lifecycle.rules_at(kind, phase)}
+    found = {rule.to for rule in tried(lifecycle, kind, phase) if isinstance(rule, Rule)}
     return [target for target in lifecycle.phases if target in found and target is not phase]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from itertools import combinations as pairs
 
 from blockjob_fsm.declaration import Lifecycle
 from blockjob_fsm.diagram.graph import Edge, Graph, Node, merged
@@ -46,7 +47,7 @@ def phase_and_flags(lifecycle: Lifecycle[Control]) -> Graph:
 
 
 def combinations(lifecycle: Lifecycle[Control]) -> Table:
-    """Per phase: the flags always on, those on or off, and the number of combinations reached."""
+    """Per phase: the flags on, on or off, off, never on together; how many combinations."""
     states = reach(lifecycle).states
     flags = _flags(lifecycle)
     rows = []
@@ -55,10 +56,11 @@ def combinations(lifecycle: Lifecycle[Control]) -> Table:
         on, either = _on(flags, here), _either(flags, here)
         never = [flag for flag in flags if flag not in (*on, *either)]
         count = len({tuple(getattr(state, flag) for flag in flags) for state in here})
-        rows.append((word(phase), ", ".join(on), ", ".join(either), ", ".join(never), str(count)))
+        names = (", ".join(found) for found in (on, either, never, _apart(either, here)))
+        rows.append((word(phase), *names, str(count)))
     return Table(
         "Phases and flags",
-        ("phase", "on", "on or off", "off", "combinations"),
+        ("phase", "on", "on or off", "off", "never both", "combinations"),
         tuple(rows),
         f"Which flags can be on in which phase, found by taking every step from every state: "
         f"{len(states)} control states over all kinds of job. This is what the rows alone allow; "
@@ -116,6 +118,15 @@ def _on(flags: Iterable[str], states: Iterable[Control]) -> list[str]:
 def _either(flags: Iterable[str], states: Iterable[Control]) -> list[str]:
     states = list(states)
     return [flag for flag in flags if len({getattr(state, flag) for state in states}) > 1]
+
+
+def _apart(flags: list[str], states: list[Control]) -> list[str]:
+    """The pairs of flags that are on at times, but never both."""
+    return [
+        f"{one} and {other}"
+        for one, other in pairs(flags, 2)
+        if not any(getattr(state, one) and getattr(state, other) for state in states)
+    ]
 
 
 def _flag_lines(lifecycle: Lifecycle[Control], states: list[Control]) -> Names:

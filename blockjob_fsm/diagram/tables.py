@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from blockjob_fsm.declaration import EventKind, Lifecycle, Refusal, Rule
-from blockjob_fsm.diagram.words import condition, error_text, listed
+from blockjob_fsm.diagram.words import condition, error_text, listed, tried
 from blockjob_fsm.guards import Control, word
 
 
@@ -102,8 +102,9 @@ def _refusal_cells(refusal: Refusal) -> tuple[Cell, ...]:
 
 
 def _met(lifecycle: Lifecycle[Control], kind: EventKind, phase: Enum) -> str:
-    refused = ["refused"] if lifecycle.refusals_at(kind, phase) else []
-    found = {rule.to for rule in lifecycle.rules_at(kind, phase)}
+    rows = tried(lifecycle, kind, phase)
+    refused = ["refused"] if any(isinstance(row, Refusal) for row in rows) else []
+    found = {row.to for row in rows if isinstance(row, Rule)}
     stays = ["stays"] if None in found or phase in found else []
     moves = [f"→ {word(to)}" for to in lifecycle.phases if to in found and to is not phase]
     return ", ".join([*refused, *stays, *moves])

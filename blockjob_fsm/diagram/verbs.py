@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from blockjob_fsm.declaration import EventKind, Lifecycle, Refusal, Row, Rule
 from blockjob_fsm.diagram.graph import Edge, Graph, Kind, Node, merged
-from blockjob_fsm.diagram.words import condition, effects, error_text, in_event_order, title_of
+from blockjob_fsm.diagram.words import condition, effects, error_text, title_of, tried
 from blockjob_fsm.guards import ALWAYS, Control, word
 
 Rows = tuple[Row, ...]
@@ -37,19 +37,10 @@ def verb(lifecycle: Lifecycle[Control], kind: EventKind) -> Graph:
 def _groups(lifecycle: Lifecycle[Control], kind: EventKind) -> dict[Rows, str]:
     alike: dict[Rows, list[str]] = {}
     for phase in lifecycle.phases:
-        rules = in_event_order(lifecycle, lifecycle.rules_at(kind, phase))
-        rows = _tried((*lifecycle.refusals_at(kind, phase), *rules))
+        rows = tried(lifecycle, kind, phase)
         if rows:
             alike.setdefault(rows, []).append(word(phase))
     return {rows: ", ".join(phases) for rows, phases in alike.items()}
-
-
-def _tried(rows: Rows) -> Rows:
-    """The rows up to a refusal without a guard: nothing after that is looked at."""
-    for number, row in enumerate(rows, 1):
-        if isinstance(row, Refusal) and row.when == ALWAYS:
-            return rows[:number]
-    return rows
 
 
 def outcome_of(row: Row) -> tuple[str, tuple[str, ...], Kind]:

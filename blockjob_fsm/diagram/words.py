@@ -57,6 +57,19 @@ def in_event_order(lifecycle: Lifecycle[Control], rules: Iterable[Rule]) -> list
     return sorted(rules, key=lambda rule: (place[rule.events[0]], transition(rule), rule.why))
 
 
+def tried(lifecycle: Lifecycle[Control], kind: EventKind, phase: Enum) -> tuple[Row, ...]:
+    """The rows that an event can meet in a phase: refusals as they are tried, then rules.
+
+    A refusal without a guard is the last: nothing after it is looked at.
+    """
+    rules = in_event_order(lifecycle, lifecycle.rules_at(kind, phase))
+    rows: tuple[Row, ...] = (*lifecycle.refusals_at(kind, phase), *rules)
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, Refusal) and row.when == ALWAYS:
+            return rows[:number]
+    return rows
+
+
 def wrapped(text: str, width: int) -> list[str]:
     """The text in lines of about this many characters, broken between operands, not around them."""
     tied = _TIED.sub(lambda found: found[0].replace(" ", _NO_BREAK), text)

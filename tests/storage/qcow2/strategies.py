@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from blockjob_fsm.storage import BlockDevice
+from tests.storage.qcow2.change import Change
 from tests.storage.qcow2.qemu import Qemu
 
 SECTOR = 512
@@ -122,33 +122,6 @@ def build(plan: Plan, qemu: Qemu, fresh: Callable[[str], Path]) -> Path:
         qemu.create(path, plan.shape.length, *plan.shape.options, backing=below)
     qemu.perform(path, [request.command for request in plan.requests])
     return path
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is done to a device: `fill` None makes zeros; `resized` gives the new length instead."""
-
-    offset: int = 0
-    length: int = 0
-    fill: int | None = None
-    resized: int | None = None
-
-    def perform(self, device: BlockDevice) -> None:
-        """Do it."""
-        if self.resized is not None:
-            device.resize(self.resized)
-        elif self.fill is None:
-            device.write_zeroes(self.offset, self.length)
-        else:
-            device.write(self.offset, bytes([self.fill]) * self.length)
-
-    def perform_on_model(self, model: bytearray) -> None:
-        """Do the same to plain bytes."""
-        if self.resized is not None:
-            model.extend(bytes(max(0, self.resized - len(model))))
-            del model[self.resized :]
-        else:
-            model[self.offset : self.offset + self.length] = bytes([self.fill or 0]) * self.length
 
 
 @st.composite

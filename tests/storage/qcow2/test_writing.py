@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from blockjob_fsm.storage import BlockDevice, Extent, MemoryDevice, chain, read_chain
 from blockjob_fsm.storage.chains import open_chain
 from blockjob_fsm.storage.qcow2 import ImageError, Qcow2File
+from tests.storage.qcow2.change import Change
 from tests.storage.qcow2.qemu import CLEAN, LEAKING, Qemu, output_of
-from tests.storage.qcow2.strategies import Change, Plan, build, changes, plans
+from tests.storage.qcow2.strategies import Plan, build, changes, plans
 
 Fresh = Callable[[str], Path]
 KIB, MIB = 1 << 10, 1 << 20

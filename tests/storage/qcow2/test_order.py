@@ -1,0 +1,165 @@
+"""Whenever writing stops, the image is clean or has clusters that nobody uses: never worse.
+
+Stopped before every single write to the file, by an error at every one, and by real kills.
+"""
+
+import contextlib
+import errno
+import itertools
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from blockjob_fsm.storage import MemoryDevice, RawFile, read_chain
+from blockjob_fsm.storage.device import Data
+from blockjob_fsm.storage.qcow2 import Qcow2File
+from blockjob_fsm.storage.qcow2.host_file import HostFile
+from blockjob_fsm.storage.qcow2.image import read_header
+from tests.storage.qcow2 import killed_writer
+from tests.storage.qcow2.change import Change
+from tests.storage.qcow2.qemu import CLEAN, LEAKING, Qemu
+
+KIB = 1 << 10
+LENGTH = 80 * KIB
+CLUSTER = 512
+LONG = killed_writer.LENGTH
+KILLS = int(os.environ.get("BLOCKJOB_KILLS", "20"))
+
+#: Allocating, in place, over the ends of L2 tables, zeros, growing and shrinking.
+STORY = (
+    Change(100, 300, 1),
+    Change(0, 40 * KIB, 2),
+    Change(31 * KIB + 7, 3 * KIB, 3),
+    Change(10 * KIB, 20 * KIB, None),
+    Change(12 * KIB + 1, 9, 4),
+    Change(60 * KIB, 20 * KIB, 5),
+    Change(resized=50 * KIB),
+    Change(resized=6 << 20),
+    Change((6 << 20) - 20 * KIB, 20 * KIB, 6),
+    Change(0, 12 * KIB, 7),
+)
+
+
+class Stopped(BaseException):
+    """The process is gone: nothing that follows reaches the file."""
+
+
+class StoppingFile(HostFile):
+    """Lets some writes through; the next raises what `stop` makes, and unless `once` all others."""
+
+    def __init__(self, file: RawFile, allowed: int, stop: Callable[[], BaseException]) -> None:
+        super().__init__(file)
+        self.written = 0
+        self.once = False
+        self._allowed = allowed
+        self._stop = stop
+
+    def write(self, offset: int, *pieces: Data) -> None:
+        """Count the write, and stop where it is time."""
+        self.written += 1
+        over = self.written - self._allowed
+        if over == 1 or (over > 1 and not self.once):
+            raise self._stop()
+        super().write(offset, *pieces)
+
+
+def stopping(path: Path, allowed: int, stop: Callable[[], BaseException]) -> StoppingFile:
+    """The file of a small new image, which stops after some writes."""
+    Qcow2File.create(path, LENGTH, cluster_size=CLUSTER).close()
+    return StoppingFile(RawFile.open(path), allowed, stop)
+
+
+def image_on(host: StoppingFile) -> Qcow2File:
+    """The image in the file, over old data that only its process sees."""
+    device = Qcow2File(host, read_header(host), read_only=False)
+    base = MemoryDevice(LENGTH)
+    base.write(0, b"o" * LENGTH)
+    device.backing = base
+    return device
+
+
+def perform_until_stopped(device: Qcow2File) -> int:
+    """How many changes of the story were finished."""
+    for number, change in enumerate(STORY):
+        try:
+            change.perform(device)
+        except Stopped:
+            return number
+    return len(STORY)
+
+
+def test_a_stop_before_any_write_leaves_at_most_unused_clusters(tmp_path: Path, qemu: Qemu) -> None:
+    path = tmp_path / "disk.qcow2"
+    allowed, finished = 0, -1
+    verdicts: set[int] = set()
+    while finished < len(STORY):
+        with image_on(stopping(path, allowed, Stopped)) as device:
+            finished = perform_until_stopped(device)
+        verdicts.add(qemu.verdict(path))
+        allowed += 1
+    assert verdicts == {CLEAN, LEAKING}
+    assert allowed > 50
+
+
+def failed() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_failed_change_can_be_tried_again_whichever_write_failed(
+    tmp_path: Path, qemu: Qemu
+) -> None:
+    path = tmp_path / "disk.qcow2"
+    allowed, written = 0, 1
+    while allowed < written:
+        model = bytearray(b"o" * LENGTH)
+        host = stopping(path, allowed, failed)
+        host.once = True
+        with image_on(host) as device:
+            for change in STORY:
+                perform_twice_if_needed(device, change)
+                change.perform_on_model(model)
+                assert read_chain(device, 0, device.length()) == model
+        written = host.written
+        assert qemu.verdict(path) in {CLEAN, LEAKING}
+        allowed += 1
+
+
+def perform_twice_if_needed(device: Qcow2File, change: Change) -> None:
+    try:
+        change.perform(device)
+    except OSError:
+        change.perform(device)
+
+
+def kill_one(path: Path, qemu: Qemu, seed: int) -> int:
+    """Kill a writer at some moment; checks what is left and returns QEMU's verdict."""
+    Qcow2File.create(path, LONG, cluster_size=killed_writer.CLUSTER_BYTES).close()
+    command = [sys.executable, "-m", killed_writer.__name__, str(path), str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1), "the writer did not start"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(random.Random(seed).uniform(0, 0.1))
+        process.kill()
+        finished = len(process.stdout.read())
+    model = bytearray(LONG)
+    work = killed_writer.changes(seed)
+    for change in itertools.islice(work, finished):
+        change.perform_on_model(model)
+    cut = next(work)
+    found = bytearray(qemu.contents(path))
+    # The change that was cut short may have been done in part.
+    for data in (model, found):
+        data[cut.offset : cut.offset + cut.length] = bytes(cut.length)
+    assert found == model
+    return qemu.verdict(path)
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_a_killed_writer_leaves_what_it_had_finished(tmp_path: Path, qemu: Qemu, seed: int) -> None:
+    assert kill_one(tmp_path / "disk.qcow2", qemu, seed) in {CLEAN, LEAKING}

@@ -16,15 +16,19 @@ from typing import Annotated
 import typer
 
 from blockjob_fsm.bodies.requests import Sync
+from blockjob_fsm.cli import check as run_check
 from blockjob_fsm.cli import options
 from blockjob_fsm.cli.demo import demo as run_demo
+from blockjob_fsm.cli.diagram import diagram as run_diagram
 from blockjob_fsm.cli.files import ImageFormat
 from blockjob_fsm.cli.mirror import Order
 from blockjob_fsm.cli.mirror import mirror as run_mirror
 from blockjob_fsm.cli.problems import Problem, Status, because, say
 from blockjob_fsm.cli.progress import Show
 from blockjob_fsm.cli.story import Story
+from blockjob_fsm.diagram import FORMATS, PICTURES
 from blockjob_fsm.error_action import OnError
+from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
 
 # What typer raises for a wrong command line, whichever parser stands behind it.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -48,6 +52,31 @@ class Print(Enum):
     JSON = "json"
 
 
+class LifecycleName(Enum):
+    """Lifecycles by name."""
+
+    CLASSIC = "classic"
+
+
+class Profile(Enum):
+    """Rules as we ship them, or exactly those of a release."""
+
+    SAFE = "safe"
+    QEMU_1_3 = "1.3"
+
+
+LIFECYCLES = {
+    (LifecycleName.CLASSIC, Profile.SAFE): CLASSIC,
+    (LifecycleName.CLASSIC, Profile.QEMU_1_3): CLASSIC_1_3,
+}
+
+
+REPORTS = {
+    (LifecycleName.CLASSIC, Profile.SAFE): "classic",
+    (LifecycleName.CLASSIC, Profile.QEMU_1_3): "classic-1.3",
+}
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         try:
@@ -69,7 +98,12 @@ def _common(
     pass
 
 
-# The options of `mirror`.
+# Options, by what they ask.
+LifecycleOption = Annotated[LifecycleName, typer.Option("--lifecycle", help="Which lifecycle.")]
+ProfileOption = Annotated[
+    Profile, typer.Option("--profile", help="The rules as shipped, or a release's own.")
+]
+PrintOption = Annotated[Print, typer.Option("--format", help="Lines, or one JSON object.")]
 Source = Annotated[
     str, typer.Argument(metavar="SOURCE", help="The image to copy; - is standard input.")
 ]
@@ -138,13 +172,53 @@ def mirror(
 
 
 @app.command(epilog="Example: blockjob demo --format json")
-def demo(
-    print_as: Annotated[
-        Print, typer.Option("--format", help="As it happens, or one JSON object at the end.")
-    ] = Print.TEXT,
-) -> int:
+def demo(print_as: PrintOption = Print.TEXT) -> int:
     """Stream a small image chain through a full disk, mirror it, compare every byte."""
     return run_demo(Story(as_json=print_as is Print.JSON))
+
+
+@app.command(epilog="Example: blockjob check --mutant cancel-keeps-pause")
+def check(
+    lifecycle: LifecycleOption = LifecycleName.CLASSIC,
+    profile: ProfileOption = Profile.SAFE,
+    mutant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Check a broken variant instead.")
+    ] = None,
+    list_mutants: Annotated[
+        bool, typer.Option("--list-mutants", help="Name the broken variants, and stop.")
+    ] = False,
+    every_row: Annotated[
+        bool, typer.Option("--every-row", help="A line for each property on each model.")
+    ] = False,
+    print_as: PrintOption = Print.TEXT,
+) -> int:
+    """Explore a lifecycle and its jobs exhaustively, and judge every property.
+
+    The exit status is 0 if all of them hold, 1 if one is violated, 3 if one is undecided or the
+    figures are not those expected.
+    """
+    name, as_json = REPORTS[lifecycle, profile], print_as is Print.JSON
+    if list_mutants:
+        return run_check.list_mutants(name, as_json=as_json)
+    return run_check.check(name, mutant, every_row=every_row, as_json=as_json)
+
+
+@app.command(epilog="Example: blockjob diagram --picture cancel --format svg -o cancel.svg")
+def diagram(
+    lifecycle: LifecycleOption = LifecycleName.CLASSIC,
+    profile: ProfileOption = Profile.SAFE,
+    picture: Annotated[
+        str, typer.Option(metavar="NAME", help=f"{', '.join(PICTURES)}, or an event's name.")
+    ] = "lifecycle",
+    print_as: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}.")
+    ] = "mermaid",
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="- is standard output.")
+    ] = "-",
+) -> int:
+    """Draw a lifecycle from its rows."""
+    return run_diagram(LIFECYCLES[lifecycle, profile], picture, print_as, output)
 
 
 def run(argv: Sequence[str] | None = None) -> int:

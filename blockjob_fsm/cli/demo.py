@@ -51,8 +51,8 @@ class Watch(Executor):
         self._watching = threading.Lock()
         self.phases: list[Phase] = []
 
-    def submit(self, task: Task) -> None:
-        super().submit(partial(self._watched, task))
+    def submit(self, task: Task, **how: bool) -> None:
+        super().submit(partial(self._watched, task), **how)
 
     def look(self) -> None:
         """Note the phase the job is in, if it is another than the last; any thread."""

@@ -79,7 +79,7 @@ def test_a_guide_that_lies_is_caught(blockjob: Blockjob) -> None:
     assert [Session(blockjob).is_wrong(typed) for typed in typed_lines(lie)] == [True]
 
 
-@pytest.mark.parametrize("command", ["mirror", "demo"])
+@pytest.mark.parametrize("command", ["mirror", "demo", "check", "diagram"])
 def test_the_page_explains_every_option(blockjob: Blockjob, command: str) -> None:
     page = COMMANDS_PAGE.read_text("utf-8")
     section = re.split(r"^## ", page, flags=re.MULTILINE)

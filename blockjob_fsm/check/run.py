@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +17,7 @@ from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from blockjob_fsm.check.contract import CONTRACT, breach
 from blockjob_fsm.check.control import ControlModel, Place
@@ -35,6 +36,8 @@ from blockjob_fsm.wellformed import MalformedLifecycle, load
 
 LIFECYCLES: dict[str, Lifecycle[ClassicControl]] = {"classic": CLASSIC, "classic-1.3": CLASSIC_1_3}
 MAX_STATES = 200_000
+#: lifecycle, mutant, model, most states
+_Job = tuple[str, str | None, str, int]
 CONTROL = "control"
 INDUCTION = "induction"
 _NOT_PROVED = "not proved by induction: z3 is missing, pip install 'blockjob-fsm[test]' brings it"
@@ -59,16 +62,28 @@ def run(
     names = models(proving=mutant is None)
     jobs = [(lifecycle, mutant, name, max_states) for name in reversed(names)]
     workers = min(processes or os.cpu_count() or 1, len(jobs))
-    if workers == 1:
-        found = [_check(job) for job in jobs]
-    else:
-        # A fresh interpreter each: forking a process that has threads is a gamble.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            found = list(pool.map(_check, jobs))
+    found = [_check(job) for job in jobs] if workers == 1 else _share_out(jobs, workers)
     rows = tuple(row for rows in reversed(found) for row in rows)
     remarks = () if mutant else tuple(differences(lifecycle, rows))
     notes = () if mutant or INDUCTION in names else (_NOT_PROVED,)
     return Report(lifecycle, rows, time.perf_counter() - start, mutant, remarks, notes)
+
+
+def _share_out(jobs: list[_Job], workers: int) -> list[tuple[Row, ...]]:
+    # A fresh interpreter each: forking a process that has threads is a gamble.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        try:
+            # Ctrl-C reaches every process of a terminal; it is for this one to end the others.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                found = pool.map(_check, jobs)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            return list(found)
+        except KeyboardInterrupt:
+            for process in active_children():
+                process.terminate()
+            raise
 
 
 def models(*, proving: bool = True) -> tuple[str, ...]:
@@ -97,7 +112,7 @@ def check_control(
     )
 
 
-def _check(job: tuple[str, str | None, str, int]) -> tuple[Row, ...]:
+def _check(job: _Job) -> tuple[Row, ...]:
     """One scenario, in whatever process: everything is found by name."""
     lifecycle, mutant, name, max_states = job
     rows, alteration = LIFECYCLES[lifecycle], None

@@ -1,5 +1,6 @@
 """Ctrl-C, a terminal, and the questions asked there."""
 
+import os
 import re
 import signal
 import subprocess
@@ -138,3 +139,16 @@ def test_an_interrupt_while_spooling_leaves_nothing(workplace: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert (process.returncode, said, contents(workplace)) == (130, b"", before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_an_interrupted_check_ends_its_processes_without_a_word() -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not children.read_text() and process.poll() is None:
+        pass  # as soon as there are others that could be struck too
+    os.killpg(process.pid, signal.SIGINT)
+    out, said = process.communicate(timeout=30)
+    assert (process.returncode, out, said) == (130, b"", b"")

@@ -1,7 +1,7 @@
 """The vocabulary of the rows, and the one function that takes a step."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import pytest
@@ -26,12 +26,16 @@ from blockjob_fsm.guards import (
     All,
     Any,
     Argument,
+    Assignment,
     Choice,
     Choose,
     Constant,
     Control,
+    Equal,
     Flag,
     Guard,
+    Less,
+    Not,
     Number,
     word,
 )
@@ -106,6 +110,23 @@ GUARDS: list[tuple[Guard, str, str]] = [
 ]
 
 
+#: guard, whether it holds in a hot open tap of level 2 at amount 3, and in the initial state at 0
+TRUTHS: list[tuple[Guard, bool, bool]] = [
+    (HOT, True, False),
+    (PLUGGED & HOT, False, False),
+    (PLUGGED | HOT, True, False),
+    (~PLUGGED, True, True),
+    (PHASE.equals(Tap.OPEN), True, False),
+    (LEVEL.less_than(2), False, True),
+    (LEVEL.less_than(3), True, True),
+    (AMOUNT.less_than(3), False, True),
+    (LEVEL.equals(AMOUNT), False, True),
+    (LEVEL.equals(2), True, False),
+]
+VALUES = [Constant, Flag, Choice, Number, Argument, Choose, All, Any, Not, Equal, Less, Assignment]
+DECLARED = [EventKind, Event, Output, Rule, Refusal, Stepped, Refused]
+
+
 def every_sink() -> Iterator[Sink]:
     for phase in Tap:
         for flags in range(4):
@@ -115,6 +136,28 @@ def every_sink() -> Iterator[Sink]:
 @pytest.mark.parametrize(("guard", "text", "_negated"), GUARDS)
 def test_a_guard_reads_as_a_sentence(guard: Guard, text: str, _negated: str) -> None:
     assert str(guard) == text
+
+
+@pytest.mark.parametrize(("guard", "hot", "initial"), TRUTHS, ids=str)
+def test_a_guard_holds_where_it_says(guard: Guard, hot: bool, initial: bool) -> None:
+    assert guard.holds(Sink(Tap.OPEN, hot=True, level=2), (3,)) is hot
+    assert guard.holds(Sink(), (0,)) is initial
+
+
+def test_only_numbers_are_ordered() -> None:
+    with pytest.raises(AssertionError, match="only numbers"):
+        Less(PHASE, 1).holds(Sink(), ())
+
+
+@pytest.mark.parametrize("kind", VALUES + DECLARED, ids=lambda kind: str(kind.__name__))
+def test_what_rows_are_made_of_cannot_change(kind: type) -> None:
+    assert vars(kind)["__dataclass_params__"].frozen
+    assert "__slots__" in vars(kind)
+
+
+def test_a_lifecycle_is_itself_and_no_copy() -> None:
+    assert replace(SINK) != SINK
+    assert {SINK: 1}[SINK] == 1
 
 
 @pytest.mark.parametrize(("guard", "negated"), [(g, n) for g, _, n in GUARDS if n])
@@ -164,12 +207,18 @@ def test_values_are_spelt_as_in_the_rows(value: object, text: str) -> None:
 
 def test_an_event_shows_its_values() -> None:
     assert str(FILL(3)) == "fill(3)"
+    assert str(Event(FILL, (3, Tap.OPEN))) == "fill(3, open)"
 
 
 def test_a_row_shows_events_phases_guard_and_outcome() -> None:
     assert str(FILLS) == "fill in shut when plugged -> open"
     assert str(SWAPS) == "swap in shut -> same"
     assert str(NOT_HOT) == "fill in shut when hot refused: JobPaused"
+    assert str(Rule((FILL, SWAP), tuple(Tap), None, "x")) == "fill/swap in shut/open -> same"
+
+
+def test_who_causes_an_event_has_a_name() -> None:
+    assert [actor.value for actor in Actor] == ["user", "job", "world"]
 
 
 def test_a_step_gives_the_new_state_the_outputs_and_the_row() -> None:

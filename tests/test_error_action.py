@@ -1,6 +1,7 @@
 """What an I/O failure does: every cell of the table, admission, and the device's own policy."""
 
 import errno as codes
+from enum import Enum
 
 import pytest
 
@@ -36,6 +37,18 @@ PUBLISHES = [
     (STOP, STOP, True),
 ]
 SILENT = DevicePolicy(REPORT, REPORT)
+
+
+@pytest.mark.parametrize(
+    ("words", "spelt"),
+    [
+        (OnError, ["report", "ignore", "enospc", "stop"]),
+        (ErrorAction, ["report", "ignore", "stop"]),
+        (IoStatus, ["ok", "failed", "nospace"]),
+    ],
+)
+def test_words_are_spelt_and_numbered_as_on_the_wire(words: type[Enum], spelt: list[str]) -> None:
+    assert [word.value for word in words] == spelt
 
 
 @pytest.mark.parametrize(
@@ -106,6 +119,10 @@ def test_a_device_that_is_not_enabled_publishes_nothing(rerror: OnError, werror:
 
 def test_a_drive_publishes_by_default() -> None:
     assert DevicePolicy().reports_io_status
+
+
+def test_a_policy_cannot_change() -> None:
+    assert vars(DevicePolicy)["__dataclass_params__"].frozen
 
 
 def test_no_drive_takes_enospc_for_reads() -> None:

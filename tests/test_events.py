@@ -18,6 +18,8 @@ from blockjob_fsm.events import (
 
 PROGRESS = {"type": "mirror", "device": "virtio0", "len": 4096, "offset": 512, "speed": 7}
 FAILED = {**PROGRESS, "error": "No space left on device"}
+ENDED = [BlockJobCompleted, BlockJobCancelled]
+EVERY_EVENT = [BlockIoError, BlockJobError, BlockJobReady, *ENDED, Stop]
 JOB = ("mirror", "virtio0", 4096, 512, 7)
 
 
@@ -72,3 +74,14 @@ def test_an_errno_is_worded_as_the_system_words_it(code: int) -> None:
 @pytest.mark.parametrize("code", [41, 58, 133, 4095])
 def test_a_number_that_is_no_errno_is_named(code: int) -> None:
     assert errno_text(code) == f"Unknown error {code}"
+
+
+@pytest.mark.parametrize("ended", ENDED)
+def test_a_job_that_says_nothing_of_its_result_succeeded(ended: type[BlockJobCompleted]) -> None:
+    assert ended(*JOB) == ended(*JOB, ret=0)
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_what_happened_cannot_change(kind: type) -> None:
+    assert vars(kind)["__dataclass_params__"].frozen
+    assert "__slots__" in vars(kind)

@@ -49,6 +49,18 @@ def test_a_quota_is_a_tenth_of_the_speed_in_whole_sectors(speed: int, sectors: i
     assert Limiter().at_speed(speed).quota_sectors == sectors
 
 
+def test_a_slice_is_a_tenth_of_a_second() -> None:
+    assert SLICE_NS == 100_000_000
+
+
+def test_a_new_limiter_lets_nothing_through_but_first_operations() -> None:
+    assert Limiter() == Limiter(quota_sectors=0, dispatched_sectors=0, next_slice_ns=0)
+
+
+def test_a_limiter_cannot_change() -> None:
+    assert vars(Limiter)["__dataclass_params__"].frozen
+
+
 def test_a_negative_speed_never_gets_here() -> None:
     with pytest.raises(AssertionError, match="negative speed"):
         Limiter().at_speed(-1)

@@ -12,6 +12,7 @@ from blockjob_fsm.lifecycles.classic_words import (
     NEW_SPEED,
     PAUSE,
     PAUSED,
+    PHASE,
     SET_SPEED,
     SLEEP,
     SPEED,
@@ -49,9 +50,31 @@ def near_speed(lifecycle: Classic) -> Classic:
     return with_rule(rule)(lifecycle)
 
 
+def above(lifecycle: Classic) -> Classic:
+    high = ~NEW_SPEED.less_than(10**9) & ~NEW_SPEED.equals(10**9)
+    return with_rule(Rule((SET_SPEED,), (Phase.RUNNING,), None, "x", when=high))(lifecycle)
+
+
+def below(lifecycle: Classic) -> Classic:
+    low = SPEED.less_than(-(10**9))
+    return with_rule(Rule((PAUSE,), (Phase.RUNNING,), None, "x", when=low))(lifecycle)
+
+
+def sleeps_from_sleep(lifecycle: Classic) -> Classic:
+    loop = Rule((TEST,), (Phase.ASLEEP,), Phase.ASLEEP, "x")
+    return with_rule(loop)(without(lambda rule: rule.to is Phase.ASLEEP)(lifecycle))
+
+
 FAULTS: list[tuple[Spoil, str]] = [
     (second_park, "and [sleep in running when paused and not cancelled -> parked]"),
     (near_speed, "and [set_speed in running when new_speed == 1000000000 -> same]"),
+    (above, "and [set_speed in running when new_speed >= 1000000000 and new_speed != 1000000000"),
+    (below, "two rules can fire at once: [pause in created/running/"),
+    (
+        with_rule(Rule((TEST,), (Phase.PARKED,), None, "x", when=PHASE.equals(Phase.ASLEEP))),
+        "could fire: test in parked when phase == asleep -> same",
+    ),
+    (sleeps_from_sleep, "no rule leads to phase asleep"),
     (
         with_rule(Rule((TEST,), (Phase.PARKED,), None, "x", when=BUSY & ~BUSY)),
         "could fire: test in parked when busy and not busy -> same",

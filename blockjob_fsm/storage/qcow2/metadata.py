@@ -140,7 +140,7 @@ class Metadata:
         index, size = self._map.table_index(offset), self.geometry.cluster_bytes
         old = self._map.l1_entry(index) & HOST_MASK
         if self._map.has_own_table(index):
-            self.check_not_metadata(old, size)
+            self.check_writable(old, size)
             return
         cluster, _ = self.refcounts.allocate(1)
         try:
@@ -247,17 +247,17 @@ class Metadata:
                 self._retire(old, array("Q", bytes(len(old) * WORD_BYTES)))
                 self._epochs.retire(entry & HOST_MASK, self.geometry.cluster_bytes)
 
-    def check_not_metadata(self, host: int, length: int) -> None:
-        """Refuse to write over the fixed tables: whatever says that one may is wrong."""
+    def check_writable(self, host: int, length: int) -> None:
+        """Refuse to write over the fixed tables or what is free: whatever says so is wrong."""
         header, size = self.header, self.geometry.cluster_bytes
+        tables = header.refcount_table_clusters * size
         for what, start, extent in (
             ("the header", 0, size),
             ("the L1 table", header.l1_offset, header.l1_entries * WORD_BYTES),
-            (
-                "the refcount table",
-                header.refcount_table_offset,
-                header.refcount_table_clusters * size,
-            ),
+            ("the refcount table", header.refcount_table_offset, tables),
         ):
             if extent and host < start + extent and start < host + length:
                 raise damaged(self.host.name, f"a cluster at {host:#x} lies over {what}")
+        first = host // size
+        with self._lock:
+            self.refcounts.check_used(first, (host + length - 1) // size - first + 1)

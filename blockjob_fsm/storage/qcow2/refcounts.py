@@ -108,20 +108,28 @@ class Refcounts:
         while cluster < end:
             number, start = divmod(cluster, self._per_block)
             part = min(end - cluster, self._per_block - start)
-            offset = self._table[number] if number < len(self._table) else 0
-            counts = self._block(number)[start : start + part] if offset else array(self._code)
-            if not offset or 0 in counts:
-                what = f"a cluster at {cluster * self._geometry.cluster_bytes:#x} or after it"
-                raise damaged(self._host.name, f"{what} is in use but counted as free")
+            counts = self._used(number, start, part)
             self._store(number, start, array(self._code, [value - 1 for value in counts]))
             cluster += part
 
-    def count(self, cluster: int) -> int:
-        """How often a cluster is used."""
-        number, index = divmod(cluster, self._per_block)
-        if number >= len(self._table) or not self._table[number]:
-            return 0
-        return self._block(number)[index]
+    def check_used(self, cluster: int, count: int) -> None:
+        """Refuse to change clusters that others could be given, since they are counted as free."""
+        end = cluster + count
+        while cluster < end:
+            number, start = divmod(cluster, self._per_block)
+            part = min(end - cluster, self._per_block - start)
+            self._used(number, start, part)
+            cluster += part
+
+    def _used(self, number: int, start: int, count: int) -> array[int]:
+        """Counts of one block, all of them at least one; anything else is damage."""
+        known = number < len(self._table) and self._table[number]
+        counts = self._block(number)[start : start + count] if known else array(self._code)
+        if not known or 0 in counts:
+            at = (number * self._per_block + start) * self._geometry.cluster_bytes
+            what = f"a cluster at {at:#x} or after it is in use but counted as free"
+            raise damaged(self._host.name, what)
+        return counts
 
     # Blocks.
 

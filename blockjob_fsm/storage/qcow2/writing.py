@@ -66,7 +66,7 @@ class Writer:
         return length - length % self._cluster_bytes
 
     def _in_place(self, run: Run, view: memoryview) -> int:
-        self._metadata.check_not_metadata(run.host, run.length)
+        self._metadata.check_writable(run.host, run.length)
         self._host.write(run.host, view[: run.length])
         return run.length
 
@@ -82,7 +82,7 @@ class Writer:
     def _fill(self, host: int, clusters: int, *pieces: memoryview | bytearray | bytes) -> None:
         """Write to new clusters; they are given back if that fails."""
         try:
-            self._metadata.check_not_metadata(host, clusters * self._cluster_bytes)
+            self._metadata.check_writable(host, clusters * self._cluster_bytes)
             self._host.write(host, *pieces)
         except OSError:
             self._metadata.give_back(host, clusters)

@@ -119,7 +119,9 @@ def _refuse_protocols(image: str, name: str) -> None:
         return
     whose = "the name" if image == name else "the name of its backing file"
     what = f"{whose} asks for the protocol {protocol!r}, and only files are supported"
-    remedy = f"for a file of that name write ./{name}" if protocol != "json" else "name the file"
+    remedy = (
+        f"for a file of that name write {'./' + name!r}" if protocol != "json" else "name the file"
+    )
     raise ImageError(errno_codes.ENOTSUP, what, image, remedy)
 
 
@@ -187,7 +189,7 @@ def _unsafe_guess(link: _Link, overlay: Qcow2File) -> ImageError:
     """What is wrong with believing a header that may be a guest's: it leads to another file."""
     what = f"the format of its backing file {link.path!r} is not recorded, and that names another"
     remedy = (
-        f"if it is to be trusted: `qemu-img rebase -u -b {overlay.backing_name} -F qcow2 "
+        f"if it is to be trusted: `qemu-img rebase -u -b {overlay.backing_name!r} -F qcow2 "
         f"{overlay.name}`"
     )
     return ImageError(errno_codes.EINVAL, what, overlay.name, remedy)

@@ -172,19 +172,20 @@ class Executor:
             elif first:
                 self._tick.notify()
 
-    def run_pending(self) -> int:
+    def run_pending(self, at_most: int | None = None) -> int:
         """Run what is due on this thread, and what comes of it; the number of tasks run."""
         ran = 0
-        while True:
+        while ran != at_most:
             with self._tick:
                 due = self._take_due()
             with self._work:
                 self._tasks.extend(due)
                 task = self._tasks.popleft() if self._tasks else None
             if task is None:
-                return ran
+                break
             task()
             ran += 1
+        return ran
 
     def pump(self, until_ns: int | None = None) -> bool:
         """Run what is due on this thread, or wait for the next timer, till `until_ns` at most.

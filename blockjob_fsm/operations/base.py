@@ -56,8 +56,7 @@ class Operations:
         """Open what completion needs; raises CouldNotOpen."""
 
     def pivot(self) -> None:
-        """Put the target's contents into the device."""
-        raise AssertionError("only a mirror swaps its device")
+        """Put the target's contents into the device; who works by hand does it by hand."""
 
     def undrain(self) -> None:
         """End the drained section, if the job is in one."""

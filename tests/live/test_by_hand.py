@@ -153,6 +153,16 @@ def test_a_job_that_is_over_is_no_active_job(
         verb(job)
 
 
+def test_a_job_by_hand_that_was_asked_to_complete_swaps_by_hand(bench: Bench, notes: Notes) -> None:
+    medium = MemoryDevice(1024)
+    job = bench.by_hand(Drive("d", medium), notes)
+    job.ready()
+    job.complete()
+    job.completed(0)
+    assert notes.log == ["BLOCK_JOB_READY", "BLOCK_JOB_COMPLETED", "callback 0"]
+    assert job.device.medium is medium
+
+
 # ---- errors by hand
 
 

@@ -134,7 +134,7 @@ def contents(device: BlockDevice) -> bytes:
 
 def in_thread(target: Callable[[], object], name: str = "test") -> threading.Thread:
     """A started thread; the test joins it."""
-    thread = threading.Thread(target=target, name=name)
+    thread = threading.Thread(target=target, name=name, daemon=True)
     thread.start()
     return thread
 

@@ -1,14 +1,19 @@
 """Images made by QEMU read as QEMU reads them."""
 
+import errno
+import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockjob_fsm.storage import BlockDevice, chain, read_chain
 from blockjob_fsm.storage.chains import open_chain
-from blockjob_fsm.storage.qcow2 import Qcow2File
+from blockjob_fsm.storage.qcow2 import ImageError, Qcow2File
+from blockjob_fsm.storage.qcow2.cache import TableCache
 from tests.storage.qcow2.qemu import Qemu, merged
 from tests.storage.qcow2.strategies import Plan, build, plans
 
@@ -59,3 +64,62 @@ def test_allocation_is_what_qemu_maps(qemu: Qemu, fresh: Fresh, plan: Plan) -> N
         found = extents(device)
         assert found == merged(found), "an extent was cut short"
         assert found == qemu.stored(path)
+
+
+def test_a_sparse_terabyte_is_mapped_soon_and_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.qcow2"
+    spots = [number * (TIB // 64) for number in range(1, 64)]
+    with Qcow2File.create(path, TIB) as device:
+        for spot in spots:
+            device.write(spot, b"d" * 64 * KIB)
+    tracemalloc.start()
+    before = time.perf_counter()
+    with Qcow2File.open(path, read_only=True) as device:
+        found = extents(device)
+    seconds = time.perf_counter() - before
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [start for start, _, kind in found if kind == "data"] == spots
+    assert (seconds < 2, peak < 100 * MIB) == (True, True)
+
+
+def test_a_disk_written_in_a_row_lies_in_a_row(tmp_path: Path) -> None:
+    with Qcow2File.create(tmp_path / "disk.qcow2", 4 * MIB) as device:
+        device.write(0, b"d" * 4 * MIB)
+        place = device.host_extent(5, 4 * MIB - 5)
+        assert place is not None
+        assert place[1] == 4 * MIB - 5
+
+
+def test_data_past_the_end_of_the_file_is_zeros(tmp_path: Path, qemu: Qemu) -> None:
+    path = tmp_path / "disk.qcow2"
+    qemu.create(path, MIB, "preallocation=metadata")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 100 * KIB)
+    with Qcow2File.open(path, read_only=True) as device:
+        assert device.read(0, MIB) == bytes(MIB)
+
+
+def test_a_table_past_the_end_of_the_file_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "disk.qcow2"
+    with Qcow2File.create(path, MIB) as device:
+        device.write(0, b"d" * MIB)
+        l1_offset = device.header.l1_offset
+    with path.open("r+b") as file:
+        file.seek(l1_offset)
+        file.write((1 << 63 | 1 << 40).to_bytes(8, "big"))
+    with (
+        Qcow2File.open(path, read_only=True) as device,
+        pytest.raises(ImageError, match="L2 table at 0x10000000000 reaches past the end") as caught,
+    ):
+        device.read(0, 1)
+    assert caught.value.errno == errno.EIO
+
+
+def test_only_a_bounded_number_of_tables_is_kept() -> None:
+    cache: TableCache[str] = TableCache(budget_bytes=300, table_bytes=100)
+    for number in range(10):
+        cache.put(number, f"table {number}")
+        cache.get(0)
+    assert len(cache) == 3
+    assert [cache.get(number) for number in (0, 8, 9)] == ["table 0", "table 8", "table 9"]

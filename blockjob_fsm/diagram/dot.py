@@ -16,7 +16,8 @@ DRAWING_SECONDS = 60
 
 _LEFT = "\\l"
 _CENTRED = "\\n"
-_RECORD_MARKS = re.compile(r'[{}|<>"\\]')
+# Blanks at the start of a line would be dropped.
+_RECORD_MARKS = re.compile(r'[{}|<>"\\]|(?<!\S) ')
 _STYLES = {
     Kind.PHASE: 'style="rounded,filled", fillcolor="#eef3fb"',
     Kind.OUTCOME: 'style="rounded,filled", fillcolor="#e8f5e9"',
@@ -70,7 +71,8 @@ def _direction(graph: Graph) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")
+    return f'"{escaped}"'
 
 
 def _hanging(lines: Iterable[str], width: int) -> Iterator[str]:
@@ -82,7 +84,8 @@ def _hanging(lines: Iterable[str], width: int) -> Iterator[str]:
 
 def _field(lines: Iterable[str], line_end: str) -> str:
     """The text of one field of a record; `line_end` is Graphviz's code for it."""
-    return "".join(_RECORD_MARKS.sub(r"\\\g<0>", line) + line_end for line in lines)
+    plain = (line.replace("&", "&amp;") for line in lines)
+    return "".join(_RECORD_MARKS.sub(r"\\\g<0>", line) + line_end for line in plain)
 
 
 def _node(node: Node) -> str:

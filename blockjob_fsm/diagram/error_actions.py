@@ -7,7 +7,7 @@ lifecycle carries an action; nothing is repeated here by hand.
 from __future__ import annotations
 
 import errno as errno_codes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from blockjob_fsm.declaration import EventKind, Lifecycle, Rule
@@ -36,7 +36,8 @@ _SILENT = DevicePolicy(io_status_enabled=False)
 
 def picture(lifecycle: Lifecycle[Control]) -> Graph:
     """From policy by errno to action, and from action to what the lifecycle does with it."""
-    rules = [(action, rule) for action in ErrorAction for rule in _rules_for(lifecycle, action)]
+    states = reach(lifecycle).states
+    rules = [(a, rule) for a in ErrorAction for rule in _rules_for(lifecycle, states, a)]
     outcomes = list(dict.fromkeys(outcome_of(rule) for _, rule in rules))
     nodes = (
         *(Node(f"on_{p.value}", f"on-error {p.value}", _needs(p)) for p in OnError),
@@ -84,9 +85,10 @@ def _error_events(lifecycle: Lifecycle[Control]) -> tuple[EventKind, ...]:
     )
 
 
-def _rules_for(lifecycle: Lifecycle[Control], action: ErrorAction) -> Iterator[Rule]:
-    """The rules that can fire with this action, in some reachable state."""
-    states = reach(lifecycle).states
+def _rules_for(
+    lifecycle: Lifecycle[Control], states: Iterable[Control], action: ErrorAction
+) -> Iterator[Rule]:
+    """The rules that can fire with this action, in one of these states."""
     for kind in _error_events(lifecycle):
         choices = ((action,) if a.domain is ErrorAction else domain_of(a) for a in kind.arguments)
         values = list(product(*choices))

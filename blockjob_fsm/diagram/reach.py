@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -30,6 +31,8 @@ class Reached:
     steps: tuple[tuple[Control, str, Control], ...]
 
 
+# A page asks for the same lifecycle several times.
+@lru_cache(maxsize=4)
 def reach(lifecycle: Lifecycle[Control], most: int = MOST_STATES) -> Reached:
     """All states from every kind of job, leaving out numbers that no row reads.
 

@@ -17,21 +17,26 @@ Rows = tuple[Row, ...]
 
 
 def verb(lifecycle: Lifecycle[Control], kind: EventKind) -> Graph:
-    """One event: boxes of phases on the left, outcomes on the right."""
+    """One event: boxes of phases on the left, the outcomes of each on its right."""
     groups = _groups(lifecycle, kind)
-    outcomes = list(dict.fromkeys(outcome_of(row) for rows in groups for row in rows))
-    names = {outcome: f"outcome_{number}" for number, outcome in enumerate(outcomes, 1)}
+    drawn = [_fan(number, rows) for number, rows in enumerate(groups, 1)]
     nodes = (
-        *(Node(f"phases_{n}", phases) for n, phases in enumerate(groups.values(), 1)),
-        *(Node(name, label, lines, kind) for (label, lines, kind), name in names.items()),
+        *(Node(f"phases_{number}", phases) for number, phases in enumerate(groups.values(), 1)),
+        *(node for outcomes, _ in drawn for node in outcomes),
     )
-    edges = (
-        Edge(f"phases_{n}", names[outcome_of(row)], (label,))
-        for n, rows in enumerate(groups, 1)
+    edges = (edge for _, edges in drawn for edge in edges)
+    return Graph(f"{title_of(lifecycle)}: {kind}", nodes, merged(nodes, edges), across=True)
+
+
+def _fan(number: int, rows: Rows) -> tuple[list[Node], list[Edge]]:
+    """The outcomes of one box of phases: boxes of their own, so that no two fans cross."""
+    outcomes = list(dict.fromkeys(map(outcome_of, rows)))
+    names = {outcome: f"outcome_{number}_{place}" for place, outcome in enumerate(outcomes, 1)}
+    edges = [
+        Edge(f"phases_{number}", names[outcome_of(row)], (label,))
         for row, label in zip(rows, _labels(rows), strict=True)
-    )
-    title = f"{title_of(lifecycle)}: {kind}"
-    return Graph(title, nodes, merged(nodes, edges), across=True)
+    ]
+    return [Node(names[outcome], *outcome) for outcome in outcomes], edges
 
 
 def _groups(lifecycle: Lifecycle[Control], kind: EventKind) -> dict[Rows, str]:

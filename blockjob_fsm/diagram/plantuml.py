@@ -17,7 +17,7 @@ _COLOURS = {
     Kind.NOTE: " #FFFDE7",
 }
 # Creole markup that must stay text.
-_MARKUP = re.compile(r'["~\\<>*_/\-]{2}|[<>~\\"]')
+_MARKUP = re.compile(r'["~<>*_/\-&]{2}|[<>~"&]')
 
 
 def plantuml(graph: Graph) -> str:
@@ -37,8 +37,12 @@ def plantuml(graph: Graph) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with whatever PlantUML would read as markup written as character numbers."""
-    return _MARKUP.sub(lambda found: "".join(f"&#{ord(mark)};" for mark in found[0]), text)
+    """The text with whatever PlantUML would read as markup written as character numbers.
+
+    A backslash has a look-alike: written as its number it makes PlantUML 1.2020 fail.
+    """
+    numbered = _MARKUP.sub(lambda found: "".join(f"&#{ord(mark)};" for mark in found[0]), text)
+    return numbered.replace("\\", "∖")
 
 
 def _label(lines: Iterable[str]) -> str:

@@ -24,9 +24,9 @@ HOSTILE = 'a := "b"; {c|d} <e> [f] %% g --> h \\n `i` # j & **k** // l &lt;'
 
 MERMAID_LINE = re.compile(
     r"(%% .+|stateDiagram-v2|    direction LR"
-    r'|    state "[^":;]+" as \w+'
-    r"|    \w+ : [^:;\n]+"
-    r"|    (\[\*\]|\w+) --> (\[\*\]|\w+)( : [^:;\n]+)?"
+    r'|    state "[^":;*&]+" as \w+'
+    r"|    \w+ : [^:;*&\n]+"
+    r"|    (\[\*\]|\w+) --> (\[\*\]|\w+)( : [^:;*&\n]+)?"
     r"|    classDef \w+ [\w#:,\- ]+|    class [\w,]+ \w+)"
 )
 
@@ -90,6 +90,10 @@ def test_plantuml_of_a_small_graph() -> None:
         "b --> [*]",
         "@enduml",
     ]
+
+
+def test_plantuml_has_no_backslash_but_its_line_ends() -> None:
+    assert re.findall(r"\\(?!n)|\\n `i`", plantuml(hostile())) == []
 
 
 def test_plantuml_keeps_quotes_out_of_names() -> None:

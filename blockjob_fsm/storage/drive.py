@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from blockjob_fsm.error_action import DevicePolicy, ErrorAction, IoStatus, first_error, io_status_of
 from blockjob_fsm.errors import DeviceInUse
@@ -22,6 +22,9 @@ from blockjob_fsm.storage.in_flight import InFlight, RequestKind
 
 #: Most that a copy-on-read moves at a time.
 COPY_UP_BYTES = 512 << 10
+
+#: Called with the offset and length of a guest's write that is about to change the disk.
+BeforeWrite: TypeAlias = Callable[[int, int], object]
 
 
 class DriveJob(Protocol):
@@ -70,6 +73,7 @@ class Drive:
         self._in_use = False
         self._io_status = IoStatus.OK
         self._copy_on_read = 0
+        self._before_write: tuple[BeforeWrite, ...] = ()
         self._queued: list[QueuedRequest] = []
         self._requests = InFlight()
         # Guards in_use, the status and the queue; never held during I/O or a call to others.
@@ -145,11 +149,14 @@ class Drive:
         """Write; False if the machine was stopped and the request is queued.
 
         True too where policy ignores the failure; raises OSError where it reports it. The bytes are
-        marked dirty when the write has ended, however it ended.
+        marked dirty when the write has ended, however it ended. What a hook of `add_before_write`
+        raises is the write's own failure, and nothing has been written then.
         """
         length = memoryview(data).nbytes
         try:
             with self._request(RequestKind.WRITE, offset, length) as medium:
+                for hook in self._before_write:
+                    hook(offset, length)
                 try:
                     medium.write(offset, data)
                 finally:
@@ -204,6 +211,24 @@ class Drive:
             if self.policy.reports_io_status:
                 self.iostatus_set_error(errno)
         return action is ErrorAction.IGNORE
+
+    # Before writes.
+
+    def add_before_write(self, hook: BeforeWrite) -> None:
+        """Have `hook` called before each guest's write, on the guest's thread.
+
+        The writes that came before have ended when this returns; every later one calls the hook.
+        A hook may wait, and may raise the OSError that the write is to fail with. A copy-up calls
+        none: it changes no byte that anybody reads, and a read must not fail for such a reason.
+        """
+        with self.drained():
+            self._before_write = (*self._before_write, hook)
+
+    def remove_before_write(self, hook: BeforeWrite) -> None:
+        """Forget a hook; no call of it is under way when this returns."""
+        assert hook in self._before_write, f"{self.name}: no such hook"
+        with self.drained():
+            self._before_write = tuple(kept for kept in self._before_write if kept != hook)
 
     # Copy-on-read.
 

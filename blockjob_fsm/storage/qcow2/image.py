@@ -233,6 +233,7 @@ class Qcow2File(BlockDevice):
         self._metadata.clear_autoclear()
         self._metadata.name_backing(stored_name, stored_format or _format_of(base))
         self.backing = base
+        self._writer.misses_backing = base is None and stored_name is not None
 
     # Opening and closing.
 

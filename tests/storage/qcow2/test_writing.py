@@ -293,3 +293,15 @@ def test_data_is_found_in_the_file_where_the_image_says_it_is(path: Path) -> Non
         with path.open("rb") as file:
             file.seek(place[0])
             assert file.read(place[1]) == b"d" * 190 * KIB
+
+
+def test_the_last_cluster_ends_in_zeros_whatever_was_there(path: Path) -> None:
+    with Qcow2File.create(path, 128 * KIB) as device:
+        device.write(0, b"old" * 40_000)
+        device.write_zeroes(0, 128 * KIB)
+        device.resize(66 * KIB)
+        device.write(0, b"d" * 66 * KIB)
+        place = device.host_extent(64 * KIB, 2 * KIB)
+    assert place is not None
+    found = path.read_bytes()[place[0] : place[0] + 64 * KIB]
+    assert found == (b"d" * 2 * KIB).ljust(64 * KIB, b"\0")

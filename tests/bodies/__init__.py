@@ -1,0 +1,1 @@
+"""Bodies as values, and the job value they run in."""

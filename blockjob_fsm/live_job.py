@@ -43,6 +43,9 @@ Callback = Callable[[Any, int], object]
 Listener = Callable[[QmpEvent], object]
 Hook = Callable[[Any], object]
 
+#: A request of many units comes back so often, so that progress is published on slow disks too.
+REPORT_NS = 50_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
@@ -74,12 +77,7 @@ class LiveJob:
     )
 
     def __init__(
-        self,
-        device: Drive,
-        value: Job,
-        fire: Fire,
-        executor: Executor,
-        operations: Operations,
+        self, device: Drive, value: Job, fire: Fire, executor: Executor, operations: Operations
     ) -> None:
         self.device = device
         self.opaque: object = None
@@ -233,7 +231,9 @@ class LiveJob:
 
     def _do_io(self, request: IoRequest) -> None:
         try:
-            outcome = self._operations.carry_out(request, self._interrupted)
+            until_ns = self._executor.now_ns() + REPORT_NS
+            stop = partial(self._interrupted, until_ns)
+            outcome = self._operations.carry_out(request, stop)
         except BaseException:
             # Our own mistake, not the disk's; still the device must not stay taken for ever.
             self._deliver(words.CANCEL())
@@ -241,10 +241,11 @@ class LiveJob:
             raise
         self._deliver(words.IO_DONE(), outcome=outcome)
 
-    def _interrupted(self) -> bool:
+    def _interrupted(self, until_ns: int) -> bool:
         """Whether a request of many units shall come back early; its first unit is done anyway."""
         control = self._value.control
-        return control.paused or control.cancelled or control.speed > 0
+        asked = control.paused or control.cancelled or control.speed > 0
+        return asked or self._executor.now_ns() >= until_ns
 
     def _on_timer(self, token: int) -> None:
         with self._lock:

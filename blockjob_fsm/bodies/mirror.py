@@ -41,7 +41,8 @@ from blockjob_fsm.error_action import ErrorAction, OnError
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
 
 CHUNK_BYTES = 1024 * 1024
-BATCH_CHUNKS = 64
+# More than a fast disk copies until the executor has the job come back to publish its progress.
+BATCH_CHUNKS = 1024
 IDLE_NS = 100_000_000
 
 

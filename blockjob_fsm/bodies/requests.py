@@ -114,7 +114,8 @@ class QueryCopy:
 class Copy:
     """Copy [offset, offset + length) in pieces of `unit` bytes. Answer: Copied.
 
-    The executor may stop after any piece when the job has been asked for something.
+    The executor may stop after any piece when the job has been asked for something, or when it has
+    been at it for long.
     """
 
     offset: int

@@ -120,9 +120,9 @@ class Executor:
         """The time on the executor's clock."""
         return self.host.clock.now_ns()
 
-    def submit(self, task: Task) -> None:
-        """Have a task run by a worker, soon; returns at once."""
-        if getattr(self._mine, "may_keep", False) and not self._tasks:
+    def submit(self, task: Task, *, elsewhere: bool = False) -> None:
+        """Have a task run by a worker, soon; `elsewhere`: beside this one. Returns at once."""
+        if not elsewhere and getattr(self._mine, "may_keep", False) and not self._tasks:
             # A worker that has nothing else to do goes on with what it made itself.
             self._mine.may_keep = False
             self._mine.kept = task

@@ -27,6 +27,7 @@ from blockjob_fsm.lifecycles.classic_words import ClassicControl
 from blockjob_fsm.live_job import Callback, Listener
 from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.operations.commit import CommitOperations
+from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.operations.mirror import MirrorOperations
 from blockjob_fsm.operations.stream import StreamOperations
 from blockjob_fsm.storage.device import BlockDevice, chain
@@ -143,7 +144,7 @@ def mirror(
         on_target_error=on_target_error,
         chunk=chunk_bytes,
     )
-    operations = MirrorOperations(drive, target_drive, chunk_bytes)
+    operations = MirrorOperations(drive, target_drive, chunk_bytes, Lanes(executor))
     return _enter(MIRROR, drive, executor, body, operations, options)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno as errno_codes
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
 
 from blockjob_fsm.bodies.requests import (
     Act,
@@ -20,22 +23,41 @@ from blockjob_fsm.bodies.requests import (
     Sync,
 )
 from blockjob_fsm.operations.base import Operations, Stop
+from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.storage.copy import CopyResult, copy_range
 from blockjob_fsm.storage.device import BlockDevice, allocation_above, chain
 from blockjob_fsm.storage.dirty import DirtyBitmap
 from blockjob_fsm.storage.drive import Drive
 
+#: What a lane copies at a time: small beside a request, so that lanes end together; large enough
+#: that going for the next part costs nothing beside it.
+PART_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Of `count` chunks from `first`, `copied` are good; the rest is dirty again."""
+
+    first: int
+    count: int
+    copied: int
+    errno: int = 0
+    is_read: bool = True
+
 
 class MirrorOperations(Operations):
     """Mirror `drive` to `target`, a nameless drive that belongs to the job."""
 
-    def __init__(self, drive: Drive, target: Drive, granularity: int) -> None:
+    def __init__(self, drive: Drive, target: Drive, granularity: int, lanes: Lanes) -> None:
         super().__init__(target)
         self.drive = drive
         self.mirror_target = target
         self.granularity = granularity
         self.dirty: DirtyBitmap
         self._drained = ExitStack()
+        self._lanes = lanes
+        self._part_chunks = max(1, PART_BYTES // granularity)
+        self._failed = False
 
     def begin(self) -> None:
         self.dirty = self.drive.start_dirty_tracking(self.granularity)
@@ -97,7 +119,7 @@ class MirrorOperations(Operations):
             if extent.allocated:
                 self.dirty.set(offset, extent.length)
             offset += extent.length
-        if sync is Sync.FULL:
+        if sync is Sync.FULL and self.dirty.count < self.dirty.chunks:
             self._mark_stale(length)
 
     def _mark_stale(self, length: int) -> None:
@@ -111,30 +133,50 @@ class MirrorOperations(Operations):
             offset += extent.length
 
     def _copy(self, cursor: int, chunks: int, stop: Stop) -> Mirrored:
-        run = self.dirty.next_dirty_run(cursor, chunks)
-        if run is None:
-            return Mirrored(cursor, 0, 0)
-        first, count = run
-        offset, length = self.dirty.range_of(first, count)
-        result = self._copy_chunks(offset, length, stop)
-        whole = result.bytes_done == length
-        copied = count if whole else result.bytes_done // self.dirty.granularity
-        if not whole:
-            good = copied * self.dirty.granularity
-            self.dirty.set(offset + good, length - good)
-        return Mirrored(
-            first, copied, self.dirty.count, result.errno or 0, result.is_read is not False
-        )
+        parts = self._parts(cursor, chunks, stop)
+        alone = min(chunks, self.dirty.count) <= self._part_chunks
+        done = [part() for part in parts] if alone else self._lanes.run(parts)
+        first, copied = (done[0].first if done else cursor), 0
+        for part in done:
+            copied += part.copied
+            if part.copied < part.count:
+                return Mirrored(first, copied, self.dirty.count, part.errno, part.is_read)
+        return Mirrored(first, copied, self.dirty.count)
 
-    def _copy_chunks(self, offset: int, length: int, stop: Stop) -> CopyResult:
+    def _parts(self, cursor: int, chunks: int, stop: Stop) -> Iterator[Callable[[], _Part]]:
+        """The next dirty chunks in a row, each part taken when a lane is free for it."""
+        self._failed = False
+        # One chunk is copied whatever is asked of the job: a cancelled one must get clean too.
+        sure = self.granularity
+        run = self.dirty.next_dirty_run(cursor, min(chunks, self._part_chunks))
+        while run is not None:
+            first, count = run
+            yield partial(self._copy_part, first, count, sure, stop)
+            sure, cursor, chunks = 0, first + count, chunks - count
+            in_a_row = cursor < self.dirty.chunks and self.dirty.is_dirty(cursor)
+            if not (chunks and in_a_row) or self._failed or stop():
+                return
+            run = self.dirty.next_dirty_run(cursor, min(chunks, self._part_chunks))
+
+    def _copy_part(self, first: int, count: int, sure: int, stop: Stop) -> _Part:
+        offset, length = self.dirty.range_of(first, count)
+        result = self._copy_range(offset, length, sure, stop)
+        if result.bytes_done == length:
+            return _Part(first, count, count)
+        copied = result.bytes_done // self.granularity
+        good = copied * self.granularity
+        self.dirty.set(offset + good, length - good)
+        self._failed = self._failed or result.errno is not None
+        return _Part(first, count, copied, result.errno or 0, result.is_read is not False)
+
+    def _copy_range(self, offset: int, length: int, sure: int, stop: Stop) -> CopyResult:
         source, target = _medium(self.drive), _medium(self.mirror_target)
         room = max(0, min(length, target.length() - offset))
-        first = min(room, self.granularity)
-        # One chunk is copied whatever is asked of the job: a cancelled one must get clean too.
-        result = copy_range(source, target, offset, first)
-        if result.errno is None and room > first:
-            rest = copy_range(source, target, offset + first, room - first, stop=stop)
-            result = CopyResult(first + rest.bytes_done, rest.errno, rest.is_read)
+        sure = min(room, sure)
+        result = copy_range(source, target, offset, sure)
+        if result.errno is None and room > sure:
+            rest = copy_range(source, target, offset + sure, room - sure, stop=stop)
+            result = CopyResult(sure + rest.bytes_done, rest.errno, rest.is_read)
         if result.bytes_done == room < length:
             return CopyResult(room, errno_codes.EIO, is_read=False)
         return result

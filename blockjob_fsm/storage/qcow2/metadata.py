@@ -133,7 +133,7 @@ class Metadata:
                 if new != old:
                     self._make_table_own(offset)
                     self._map.replace(offset, new)
-                    self._retire(old, new)
+                    self._retire(old)
                 offset += len(old) * self.geometry.cluster_bytes
 
     def _make_table_own(self, offset: int) -> None:
@@ -151,25 +151,26 @@ class Metadata:
         if old:
             self._epochs.retire(old, size)
 
-    def _retire(self, old: array[int], new: array[int]) -> None:
-        """Retire what old entries described and the new ones do not."""
+    def _retire(self, old: array[int]) -> None:
+        """Retire what entries described that are no more; no new entry describes the same."""
         size = self.geometry.cluster_bytes
         start = end = 0
-        for entry, following in zip(old, new, strict=True):
-            if not entry:
-                continue
+        for entry in old:
             if entry & COMPRESSED:
                 self._epochs.retire(*packed_range(entry, self.geometry.cluster_bits))
                 continue
             host = entry & HOST_MASK
-            if not host or host == following & HOST_MASK:
+            if not host:
                 continue
+            # Clusters in a row go as one.
             if host != end:
-                if end:
-                    self._epochs.retire(start, end - start)
+                self._retire_row(start, end)
                 start = host
             end = host + size
-        if end:
+        self._retire_row(start, end)
+
+    def _retire_row(self, start: int, end: int) -> None:
+        if end > start:
             self._epochs.retire(start, end - start)
 
     def _give_back_retired(self) -> None:
@@ -244,7 +245,7 @@ class Metadata:
                     index * self.geometry.table_reach, self.geometry.table_entries
                 )
                 self._map.drop_table(index)
-                self._retire(old, array("Q", bytes(len(old) * WORD_BYTES)))
+                self._retire(old)
                 self._epochs.retire(entry & HOST_MASK, self.geometry.cluster_bytes)
 
     def check_writable(self, host: int, length: int) -> None:

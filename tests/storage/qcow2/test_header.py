@@ -182,6 +182,13 @@ def test_qemus_own_extensions_survive_a_change_of_backing(tmp_path: Path, qemu: 
     assert qemu.verdict(top) == CLEAN
 
 
+def test_a_name_taken_away_leaves_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "top.qcow2"
+    with Qcow2File.create(path, MIB, backing="a secret place", backing_format="raw") as device:
+        device.change_backing(None, None)
+    assert b"secret" not in path.read_bytes()
+
+
 def test_an_unknown_extension_survives_qemu_and_us(tmp_path: Path, qemu: Qemu) -> None:
     path = tmp_path / "top.qcow2"
     unknown = Extension(0x12345678, b"keep me")

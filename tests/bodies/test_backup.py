@@ -31,9 +31,10 @@ from blockjob_fsm.bodies.requests import (
     Woken,
 )
 from blockjob_fsm.check import job_claims
-from blockjob_fsm.check.backup_world import BACKUP, GETS_DONE, PointInTime, Wrong, at_rest
+from blockjob_fsm.check.backup_world import BACKUP, GETS_DONE, GUEST_GOES_ON, PointInTime, Wrong, at_rest
 from blockjob_fsm.check.jobs import JobModel
 from blockjob_fsm.check.judge import judge
+from blockjob_fsm.check.liveness import Fairness
 from blockjob_fsm.check.report import Row, Verdict
 from blockjob_fsm.check.scenarios import FAIR, SPEED_VERBS, VERBS
 from blockjob_fsm.check.space import explore
@@ -159,6 +160,7 @@ def test_a_cancelled_backup_cleans_up_and_ends() -> None:
 # ---- every life of a backup on small devices
 
 CHUNK = Backup(chunk=1, batch=2)
+FAIR_TO_GUESTS = Fairness(FAIR.kinds.union(GUEST_GOES_ON))
 ENDS = (*job_claims.EVERY_JOB, *BACKUP, *job_claims.ENDS_WHEN_CANCELLED, *job_claims.PAUSES)
 
 
@@ -173,7 +175,7 @@ def explored(
 ) -> tuple[Row, ...]:
     """Explore a backup on devices, and judge the claims."""
     model = JobModel(lifecycle, body, devices, speeds=speeds, verbs=verbs, at_rest=at_rest)
-    return judge("backup", explore(model), claims, FAIR)
+    return judge("backup", explore(model), claims, FAIR_TO_GUESTS)
 
 
 def of(verdict: Verdict, rows: tuple[Row, ...]) -> list[str]:

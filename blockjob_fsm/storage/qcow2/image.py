@@ -38,7 +38,7 @@ class Qcow2File(BlockDevice):
     """One qcow2 image, made by `open` or `create`; `chains.open_chain` opens what lies below too.
 
     As long as nobody has set `backing` for an image whose header names one, what this layer does
-    not store is unknown: it is not called zero, and clusters cannot be completed from it.
+    not store is unknown: it is not called zero, and reading it is refused with EINVAL.
     """
 
     def __init__(self, host: HostFile, header: Header, *, read_only: bool) -> None:
@@ -161,6 +161,8 @@ class Qcow2File(BlockDevice):
     def _read_run(self, run: Run, offset: int, view: memoryview) -> None:
         if run.state == DATA:
             self._host.read_into(view, run.host)
+        elif run.state == UNALLOCATED:
+            self._writer.refuse_to_guess()
         elif run.state == PACKED:
             within = offset % self.cluster_bytes
             view[:] = self._unpack(run.host)[within : within + run.length]

@@ -116,14 +116,17 @@ class Writer:
 
     def _as_read(self, start: int) -> bytearray:
         """One cluster as a guest reads it, zeros past the end of the disk."""
-        if self.misses_backing:
-            what = "its backing file is not open, so a cluster cannot be completed from it"
-            raise ImageError(errno_codes.EINVAL, what, self._host.name, "open the whole chain")
         length = min(self._cluster_bytes, self._device.length() - start)
         cluster = bytearray(self._cluster_bytes)
         if length > 0:
             cluster[:length] = read_chain(self._device, start, length)
         return cluster
+
+    def refuse_to_guess(self) -> None:
+        """Raise ImageError(EINVAL) while nobody knows what lies below."""
+        if self.misses_backing:
+            what = "its backing file is not open, so what lies below is unknown"
+            raise ImageError(errno_codes.EINVAL, what, self._host.name, "open the whole chain")
 
     # Zeros.
 

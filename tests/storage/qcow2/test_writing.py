@@ -159,11 +159,13 @@ def test_a_whole_cluster_is_written_without_reading_below(path: Path) -> None:
         assert device.read(0, MIB) == b"d" * MIB
 
 
-def test_a_part_of_a_cluster_is_refused_while_the_backing_is_unknown(path: Path) -> None:
+def test_what_lies_below_is_not_guessed_while_the_backing_is_unknown(path: Path) -> None:
     with Qcow2File.create(path, MIB, backing="nowhere", backing_format="raw") as device:
         assert device.allocation(0, MIB) == Extent(False, False, MIB)
         with pytest.raises(ImageError, match="its backing file is not open"):
             device.write(5, b"new")
+        with pytest.raises(ImageError, match="its backing file is not open"):
+            device.read(5, 10)
         device.backing = None
         device.write(5, b"new")
         assert device.read(0, 10) == bytes(5) + b"new" + bytes(2)

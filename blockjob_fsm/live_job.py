@@ -44,7 +44,7 @@ Listener = Callable[[QmpEvent], object]
 Hook = Callable[[Any], object]
 
 #: A request of many units comes back so often, so that progress is published on slow disks too.
-REPORT_NS = 50_000_000
+REPORT_NS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)

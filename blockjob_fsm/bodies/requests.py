@@ -142,9 +142,10 @@ class InitialBitmap:
 
 @dataclass(frozen=True, slots=True)
 class CopyDirty:
-    """Copy the next run of at most `chunks` dirty chunks at or after `cursor`, cyclically.
+    """Copy the next dirty chunks at or after `cursor`, at most `chunks`, in rising order.
 
-    Each chunk's bit is cleared before it is read, and set again if it failed. Answer: Mirrored.
+    Where there is none up to the device's end, they are those from its start. Each chunk's bit is
+    cleared before it is read, and set again if it failed. Answer: Mirrored.
     """
 
     cursor: int
@@ -260,7 +261,10 @@ class DirtyCount:
 
 @dataclass(frozen=True, slots=True)
 class Mirrored:
-    """`copied` chunks from chunk `first` are good; `dirty` remain, the failed one included."""
+    """The `copied` chunks from chunk `first` are good: copied now, or not dirty before.
+
+    `dirty` remain; if one failed it is among them, and follows the good ones.
+    """
 
     first: int
     copied: int

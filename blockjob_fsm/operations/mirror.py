@@ -136,15 +136,15 @@ class MirrorOperations(Operations):
         parts = self._parts(cursor, chunks, stop)
         alone = min(chunks, self.dirty.count) <= self._part_chunks
         done = [part() for part in parts] if alone else self._lanes.run(parts)
-        first, copied = (done[0].first if done else cursor), 0
+        first = end = done[0].first if done else cursor
         for part in done:
-            copied += part.copied
+            end = part.first + part.copied
             if part.copied < part.count:
-                return Mirrored(first, copied, self.dirty.count, part.errno, part.is_read)
-        return Mirrored(first, copied, self.dirty.count)
+                return Mirrored(first, end - first, self.dirty.count, part.errno, part.is_read)
+        return Mirrored(first, end - first, self.dirty.count)
 
     def _parts(self, cursor: int, chunks: int, stop: Stop) -> Iterator[Callable[[], _Part]]:
-        """The next dirty chunks in a row, each part taken when a lane is free for it."""
+        """The next dirty chunks up to the device's end, each part taken when a lane is free."""
         self._failed = False
         # One chunk is copied whatever is asked of the job: a cancelled one must get clean too.
         sure = self.granularity
@@ -153,10 +153,10 @@ class MirrorOperations(Operations):
             first, count = run
             yield partial(self._copy_part, first, count, sure, stop)
             sure, cursor, chunks = 0, first + count, chunks - count
-            in_a_row = cursor < self.dirty.chunks and self.dirty.is_dirty(cursor)
-            if not (chunks and in_a_row) or self._failed or stop():
+            following = self.dirty.next_dirty(cursor)
+            if not chunks or following is None or following < cursor or self._failed or stop():
                 return
-            run = self.dirty.next_dirty_run(cursor, min(chunks, self._part_chunks))
+            run = self.dirty.next_dirty_run(following, min(chunks, self._part_chunks))
 
     def _copy_part(self, first: int, count: int, sure: int, stop: Stop) -> _Part:
         offset, length = self.dirty.range_of(first, count)

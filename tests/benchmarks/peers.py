@@ -7,23 +7,27 @@ is made of the figures does not belong here.
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
 from blockjob_fsm import Drive, Executor, QmpEvent, RawFile, mirror
 from blockjob_fsm.events import BlockJobReady
+from blockjob_fsm.operations.lanes import Lanes
+from blockjob_fsm.operations.mirror import PART_BYTES
 from blockjob_fsm.storage import copy_range
 from tests.benchmarks.daemon import mirror_in_daemon
 
-#: What the copy without a job moves at a time; a job's own runs are as long or longer.
+#: What the loop on one thread moves at a time.
 RUN_BYTES = 64 << 20
 
 OURS = "our mirror job"
 OURS_READY = "our mirror job, to READY"
 PLAIN = "the same copy without a job"
+LOOP = "copy_range in a loop, one thread"
 PROCESS = "blockjob mirror, whole process"
 CONVERT = "qemu-img convert"
 CONVERT_C = "qemu-img convert -C"
@@ -82,17 +86,35 @@ def our_job(files: Files) -> Seconds:
     return {OURS: end - start, OURS_READY: at_ready - start}
 
 
-def plain_copy(files: Files) -> Seconds:
-    """The calls a job makes for its data, in a loop, and the flush."""
+def same_copy(files: Files) -> Seconds:
+    """What a job does with its data, on two lanes too, and the flush; no job, no bitmap."""
+    source, target = open_both(files)
+    with source, target, Executor() as executor:
+        start = perf_counter()
+        ranges = in_pieces(source.length(), PART_BYTES)
+        copies = (partial(copy_range, source, target, *each) for each in ranges)
+        results = Lanes(executor).run(copies)
+        target.flush()
+        end = perf_counter()
+    assert not any(result.errno for result in results), results
+    return {PLAIN: end - start}
+
+
+def loop(files: Files) -> Seconds:
+    """The simplest program that copies with this library."""
     source, target = open_both(files)
     with source, target:
         start = perf_counter()
-        length = source.length()
-        for offset in range(0, length, RUN_BYTES):
-            result = copy_range(source, target, offset, min(RUN_BYTES, length - offset))
+        for offset, length in in_pieces(source.length(), RUN_BYTES):
+            result = copy_range(source, target, offset, length)
             assert result.errno is None, result
         target.flush()
-        return {PLAIN: perf_counter() - start}
+        return {LOOP: perf_counter() - start}
+
+
+def in_pieces(length: int, piece: int) -> Iterator[tuple[int, int]]:
+    """(offset, length) of each piece."""
+    return ((offset, min(piece, length - offset)) for offset in range(0, length, piece))
 
 
 def our_process(files: Files) -> Seconds:
@@ -148,5 +170,5 @@ def run(command: list[str]) -> float:
 
 def all_peers(*, flush: bool) -> list[Peer]:
     """Everybody who can keep the flush policy; the command always flushes."""
-    peers: list[Peer] = [our_job, plain_copy, convert, convert_offloaded, dd, qemu_job]
+    peers: list[Peer] = [our_job, same_copy, loop, convert, convert_offloaded, dd, qemu_job]
     return [*peers, our_process] if flush and find_spec("blockjob_fsm.cli") else peers

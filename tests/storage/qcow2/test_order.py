@@ -43,8 +43,8 @@ STORY = (
     Change((6 << 20) - 20 * KIB, 20 * KIB, 6),
     Change(0, 12 * KIB, 7),
 )
-#: The refcount table runs full, so that it moves.
-MOVING = (Change(100, 300, 1), Change(40 * KIB, 30 * KIB, 2), Change(1000, 200, 3))
+#: The refcount table runs full, so that it moves; then further blocks are needed.
+MOVING = (Change(100, 300, 1), Change(40 * KIB, 80 * KIB, 2), Change(1000, 200, 3))
 
 
 class Stopped(BaseException):

@@ -22,6 +22,8 @@ from blockjob_fsm.wellformed import MalformedLifecycle, load
 
 CONTRACT = "contract"
 
+Steps = list[tuple[Place, Move[Place]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Killed:
@@ -56,11 +58,20 @@ class Killer:
 
     def kill(self, mutant: Mutant) -> Killed:
         """Who notices this mutant of the rows."""
-        variant = mutant.of(self.lifecycle)
-        model = ControlModel(variant)
-        differing = list(self._differing(model, mutant.events))
-        by = self._noticed(model, differing) if differing else None
-        return Killed(mutant.name, by, _is_malformed(variant), len(differing))
+        model, differing = self._held_against(mutant)
+        by = None
+        if differing:
+            by = next(self._broken(model, differing), None) or self._by_contract(model, differing)
+        return Killed(mutant.name, by, _is_malformed(model.lifecycle), len(differing))
+
+    def broken(self, mutant: Mutant) -> tuple[str, ...]:
+        """Every property that this mutant of the rows breaks, but those about the future."""
+        model, differing = self._held_against(mutant)
+        return tuple(self._broken(model, differing))
+
+    def _held_against(self, mutant: Mutant) -> tuple[ControlModel, Steps]:
+        model = ControlModel(mutant.of(self.lifecycle))
+        return model, list(self._differing(model, mutant.events))
 
     def _differing(
         self, model: ControlModel, kinds: Iterable[str]
@@ -71,27 +82,28 @@ class Killer:
                 if _outcome(changed) != _outcome(move):
                     yield state, changed
 
-    def _noticed(self, model: ControlModel, differing: list[tuple[Place, Move[Place]]]) -> str:
-        beyond = list(self._beyond(model, differing))
-        steps = [*differing, *beyond]
+    def _broken(self, model: ControlModel, differing: Steps) -> Iterator[str]:
+        steps = [*differing, *self._beyond(model, differing)]
         views: dict[Control, Place] = {m.after.control: m.after for _, m in steps}
         for claim in self.claims:
+            if isinstance(claim, Sometimes | LeadsTo):
+                continue
             found: Found[Place] = Found(claim)
             if isinstance(claim, Always | Never):
                 for view, place in views.items():
                     judge_state(found, place, view)
             else:
                 _judge_steps(found, steps)
-            if not found.open and not _is_witness(claim):
-                return claim.name
-        for state, move in differing:
-            if breach(model.lifecycle.profile, state.control, move):
-                return CONTRACT
+            if not found.open:
+                yield claim.name
+
+    def _by_contract(self, model: ControlModel, differing: Steps) -> str:
+        profile = model.lifecycle.profile
+        if any(breach(profile, state.control, move) for state, move in differing):
+            return CONTRACT
         raise AssertionError("a step differs from the original, and the contract allows both")
 
-    def _beyond(
-        self, model: ControlModel, differing: list[tuple[Place, Move[Place]]]
-    ) -> Iterator[tuple[Place, Move[Place]]]:
+    def _beyond(self, model: ControlModel, differing: Steps) -> Iterator[tuple[Place, Move[Place]]]:
         """Every move from the states that only the mutant reaches."""
         known = set(self._space.index)
         todo = [move.after for _, move in differing]
@@ -105,16 +117,12 @@ class Killer:
                 todo.append(move.after)
 
 
-def _judge_steps(found: Found[Place], steps: list[tuple[Place, Move[Place]]]) -> None:
+def _judge_steps(found: Found[Place], steps: Steps) -> None:
     claim = found.claim
     kinds = {str(kind) for kind in getattr(claim, "events", ())}
     for state, move in steps:
         if found.open and (not kinds or move.kind in kinds):
             judge_step(found, state, state.control, move, move.after.control)
-
-
-def _is_witness(claim: Property) -> bool:
-    return isinstance(claim, Sometimes | LeadsTo)
 
 
 def _outcome(move: Move[Place]) -> tuple[object, ...]:

@@ -263,6 +263,8 @@ def _adds(
 #: what only an effect too many can break
 ADDITIONS = (
     _adds("type", words.PAUSE, words.SETTABLE.become(~words.SETTABLE)),
+    _adds("clean-birth", words.CLAIM, words.PAUSED.on),
+    _adds("3-test", words.TEST, to=Phase.RUNNING),
     _adds("4-io-only", words.TIMER, words.SUBMIT_IO),
     _adds("5-io-wait", words.PAUSE, where=Phase.WAITING, to=Phase.RUNNING),
     _adds("5-no-stale-timer", words.PAUSE, where=Phase.ASLEEP, to=Phase.PARKED),

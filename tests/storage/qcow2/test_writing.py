@@ -307,3 +307,29 @@ def test_the_last_cluster_ends_in_zeros_whatever_was_there(path: Path) -> None:
     assert place is not None
     found = path.read_bytes()[place[0] : place[0] + 64 * KIB]
     assert found == (b"d" * 2 * KIB).ljust(64 * KIB, b"\0")
+
+
+def test_what_something_else_uses_too_is_copied_and_not_changed(path: Path, qemu: Qemu) -> None:
+    qemu.create(path, MIB, "cluster_size=4096")
+    qemu.perform(path, ["write -P 7 0 600k"])
+    output_of(qemu.img, "snapshot", "-c", "first", path)
+    hide_snapshots(path, count=0)
+    model = bytearray(b"\7" * 600 * KIB)
+    with Qcow2File.open(path) as device:
+        for change in (Change(100, 9, 1), Change(4096, 8192, 2), Change(50_000, 300_000, None)):
+            change.perform(device)
+            change.perform_on_model(model)
+        assert device.read(0, 600 * KIB) == model
+    assert qemu.verdict(path) == LEAKING
+    hide_snapshots(path, count=1)
+    assert qemu.verdict(path) == CLEAN
+    old = path.with_suffix(".raw")
+    output_of(qemu.img, "convert", "-l", "first", "-O", "raw", path, old)
+    assert old.read_bytes()[: 600 * KIB] == b"\7" * 600 * KIB
+
+
+def hide_snapshots(path: Path, *, count: int) -> None:
+    """Say in the header how many snapshots there are, whatever the tables say."""
+    with path.open("r+b") as file:
+        file.seek(60)
+        file.write(count.to_bytes(4, "big"))

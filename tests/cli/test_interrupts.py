@@ -50,6 +50,17 @@ def test_an_interrupted_copy_over_a_file_is_called_unusable(workplace: Path) -> 
     assert last.startswith("blockjob: interrupted; b.img is incomplete and unusable")
 
 
+@pytest.mark.usefixtures("workplace")
+def test_an_interrupted_stream_has_had_nothing() -> None:
+    with piped("mirror", "a.img", "-", *NEVER_WHOLE) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert said.endswith("blockjob: interrupted; nothing was written to standard output\n")
+
+
 def test_a_second_interrupt_leaves_a_hanging_request_behind(workplace: Path) -> None:
     gate, inbox = Gate(), Inbox()
     drive = Drive("source", RawFile.open("a.img", read_only=True))

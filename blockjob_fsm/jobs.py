@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 
 from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.bodies.backup import Backup
 from blockjob_fsm.bodies.commit import Commit
 from blockjob_fsm.bodies.mirror import CHUNK_BYTES, Mirror
 from blockjob_fsm.bodies.requests import Body, Sync
@@ -18,6 +19,7 @@ from blockjob_fsm.errors import (
     BaseNotFound,
     DeviceInUse,
     InvalidMerge,
+    InvalidParameter,
     NoMedium,
     TopIsActive,
     TopNotFound,
@@ -25,6 +27,7 @@ from blockjob_fsm.errors import (
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
 from blockjob_fsm.live_job import Callback, Listener
+from blockjob_fsm.operations.backup import BackupOperations, chunk_bytes_for
 from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.operations.commit import CommitOperations
 from blockjob_fsm.operations.lanes import Lanes
@@ -45,6 +48,7 @@ def _target_is_open(job: BlockJob) -> None:
 STREAM = BlockJobType("stream", set_speed=_limit)
 COMMIT = BlockJobType("commit", set_speed=_limit)
 MIRROR = BlockJobType("mirror", set_speed=_limit, complete=_target_is_open)
+BACKUP = BlockJobType("backup", set_speed=_limit)
 
 
 class Options(TypedDict, total=False):
@@ -132,20 +136,62 @@ def mirror(
     admit(on_source_error, drive.policy, "on-source-error")
     if sync is Sync.TOP and drive.medium.backing is None:
         sync = Sync.FULL
-    policy = DevicePolicy(
-        # No drive has a policy of its own for reads that run out of space.
-        OnError.STOP if on_target_error is OnError.ENOSPC else on_target_error,
-        on_target_error,
-    )
-    target_drive = Drive("", target, policy=policy)
     body = Mirror(
         sync=sync,
         on_source_error=on_source_error,
         on_target_error=on_target_error,
         chunk=chunk_bytes,
     )
-    operations = MirrorOperations(drive, target_drive, chunk_bytes, Lanes(executor))
+    side = _target_drive(target, on_target_error)
+    operations = MirrorOperations(drive, side, chunk_bytes, Lanes(executor))
     return _enter(MIRROR, drive, executor, body, operations, options)
+
+
+def backup(
+    drive: Drive,
+    target: BlockDevice,
+    *,
+    executor: Executor,
+    sync: Sync = Sync.FULL,
+    on_source_error: OnError = OnError.REPORT,
+    on_target_error: OnError = OnError.REPORT,
+    chunk_bytes: int | None = None,
+    **options: Unpack[Options],
+) -> BlockJob:
+    """Save the drive as it is now on `target`, while the guest goes on writing.
+
+    A guest's write waits until what it changes is saved, and fails if that fails. Sync top saves
+    what the top image stores, and without a backing file is full; sync none saves only what guests
+    change, until cancelled. The job owns `target` and closes it at its end. `chunk_bytes` None is
+    64 KiB, or the target's clusters if larger. Raises NoMedium, DeviceInUse,
+    InvalidParameter('on-source-error', 'target' or 'speed'); the target is open still then.
+    """
+    if drive.medium is None:
+        raise NoMedium(drive.name)
+    if target in list(chain(drive.medium)):
+        raise InvalidParameter("target", detail="source and target cannot be the same")
+    if drive.in_use:
+        raise DeviceInUse(drive.name)
+    admit(on_source_error, drive.policy, "on-source-error")
+    if target.length() != drive.medium.length():
+        sizes = f"{drive.medium.length()} and {target.length()} bytes"
+        raise InvalidParameter("target", detail=f"source and target differ in size: {sizes}")
+    if sync is Sync.TOP and drive.medium.backing is None:
+        sync = Sync.FULL
+    chunk = chunk_bytes or chunk_bytes_for(target)
+    body = Backup(sync, on_source_error, on_target_error, chunk)
+    operations = BackupOperations(drive, _target_drive(target, on_target_error), chunk)
+    return _enter(BACKUP, drive, executor, body, operations, options)
+
+
+def _target_drive(target: BlockDevice, on_target_error: OnError) -> Drive:
+    """A nameless drive of a job's own; its io-status tells of the job's stops."""
+    policy = DevicePolicy(
+        # No drive has a policy of its own for reads that run out of space.
+        OnError.STOP if on_target_error is OnError.ENOSPC else on_target_error,
+        on_target_error,
+    )
+    return Drive("", target, policy=policy)
 
 
 def _enter(

@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -21,8 +22,21 @@ from blockjob_fsm.clock import Clock, RealClock
 
 Task = Callable[[], None]
 
+
+@dataclass(order=True, slots=True)
+class Timer:
+    """A task at a time, in the order of the times and then of their setting; None: forgotten."""
+
+    wake_at_ns: int
+    number: int
+    task: Task | None = field(compare=False)
+
+
 #: Workers of an executor unless told otherwise: enough for slow disks, few enough for the lock.
 WORKERS = 8
+
+#: So many timers may be forgotten before it pays to go through them.
+_FORGOTTEN_TIMERS = 64
 
 
 class Condition(Protocol):
@@ -105,7 +119,8 @@ class Executor:
         self._idle = 0
         self._waiting = 0
         self._joins: list[Callable[[], None]] = []
-        self._timers: list[tuple[int, int, Task]] = []
+        self._timers: list[Timer] = []
+        self._forgotten = 0
         self._tick = self.host.condition()
         self._order = itertools.count()
         self._has_timer_thread = False
@@ -157,20 +172,35 @@ class Executor:
             with self._work:
                 self._waiting -= 1
 
-    def call_at(self, wake_at_ns: int, task: Task) -> None:
-        """Have a task run by a worker when the clock has reached a moment; returns at once."""
+    def call_at(self, wake_at_ns: int, task: Task) -> Timer | None:
+        """Have a task run by a worker when the clock has reached a moment; returns at once.
+
+        The answer can be forgotten; None if the moment has come already.
+        """
         if wake_at_ns <= self.now_ns():
             self.submit(task)
-            return
+            return None
+        timer = Timer(wake_at_ns, next(self._order), task)
         with self._tick:
             assert self._ticks, "the executor is closed"
-            first = not self._timers or wake_at_ns < self._timers[0][0]
-            heapq.heappush(self._timers, (wake_at_ns, next(self._order), task))
+            first = not self._timers or timer < self._timers[0]
+            heapq.heappush(self._timers, timer)
             if self.workers and not self._has_timer_thread:
                 self._has_timer_thread = True
                 self._timer_join = self.host.start(self._timer, "blockjob-timer")
             elif first:
                 self._tick.notify()
+        return timer
+
+    def forget(self, timer: Timer) -> None:
+        """Let go of a timer's task, and of the timers once most are forgotten; never too late."""
+        with self._tick:
+            self._forgotten += timer.task is not None
+            timer.task = None
+            if self._forgotten > _FORGOTTEN_TIMERS and 2 * self._forgotten > len(self._timers):
+                self._timers = [timer for timer in self._timers if timer.task is not None]
+                heapq.heapify(self._timers)
+                self._forgotten = 0
 
     def run_pending(self, at_most: int | None = None) -> int:
         """Run what is due on this thread, and what comes of it; the number of tasks run."""
@@ -195,7 +225,7 @@ class Executor:
         if self.run_pending():
             return True
         with self._tick:
-            wakes = [self._timers[0][0]] if self._timers else []
+            wakes = [self._timers[0].wake_at_ns] if self._timers else []
             wakes += [] if until_ns is None else [until_ns]
             patience_s = self.host.clock.timeout_s(min(wakes)) if wakes else None
             if patience_s is None:
@@ -206,7 +236,7 @@ class Executor:
     def next_wake_ns(self) -> int | None:
         """When the earliest timer is due, for whoever moves a clock by hand."""
         with self._tick:
-            return self._timers[0][0] if self._timers else None
+            return min((t.wake_at_ns for t in self._timers if t.task), default=None)
 
     def close(self) -> None:
         """End the threads once they have run what was submitted, and what came of it.
@@ -299,13 +329,19 @@ class Executor:
                 self.submit(task)
 
     def _patience(self) -> float | None:
-        return self.host.clock.timeout_s(self._timers[0][0]) if self._timers else None
+        return self.host.clock.timeout_s(self._timers[0].wake_at_ns) if self._timers else None
 
     def _take_due(self) -> list[Task]:
         due = []
         now_ns = self.now_ns()
-        while self._timers and self._timers[0][0] <= now_ns:
-            due.append(heapq.heappop(self._timers)[2])
+        while self._timers and self._timers[0].wake_at_ns <= now_ns:
+            timer = heapq.heappop(self._timers)
+            if timer.task is None:
+                self._forgotten -= 1
+            else:
+                due.append(timer.task)
+                # Forgetting it from here on changes nothing.
+                timer.task = None
         return due
 
     def _clock_moved(self) -> None:

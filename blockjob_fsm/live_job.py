@@ -19,7 +19,7 @@ from blockjob_fsm.bodies.requests import Failed, IoRequest, Request
 from blockjob_fsm.declaration import Event, Output
 from blockjob_fsm.errors import IllegalStep
 from blockjob_fsm.events import QmpEvent
-from blockjob_fsm.executor import Condition, Executor
+from blockjob_fsm.executor import Condition, Executor, Timer
 from blockjob_fsm.job import (
     Advanced,
     ArmTimer,
@@ -60,6 +60,7 @@ class LiveJob:
     """The carrying part of a job; `BlockJob` gives it its verbs."""
 
     __slots__ = (
+        "_alarm",
         "_callback",
         "_carrier",
         "_changed",
@@ -93,6 +94,7 @@ class LiveJob:
         self._outbox: deque[Effect] = deque()
         self._carrier: int | None = None
         self._timer = 0
+        self._alarm: Timer | None = None
 
     def iostatus_reset(self) -> None:
         """Acknowledge an error; the device forwards its own reset here."""
@@ -121,9 +123,12 @@ class LiveJob:
             match effect:
                 case ArmTimer(wake_at_ns):
                     self._timer += 1
-                    self._executor.call_at(wake_at_ns, partial(self._on_timer, self._timer))
+                    ring = partial(self._on_timer, self._timer)
+                    self._alarm = self._executor.call_at(wake_at_ns, ring)
                 case Signal(words.CANCEL_TIMER):
                     self._timer += 1
+                    if self._alarm is not None:
+                        self._executor.forget(self._alarm)
                 case _:
                     self._outbox.append(effect)
 

@@ -16,7 +16,7 @@ from blockjob_fsm.declaration import Event, Lifecycle, Output, Refused, step
 from blockjob_fsm.error_action import OnError
 from blockjob_fsm.errors import QmpError
 from blockjob_fsm.events import QmpEvent
-from blockjob_fsm.executor import Executor
+from blockjob_fsm.executor import Executor, Timer
 from blockjob_fsm.job import (
     Advanced,
     ArmTimer,
@@ -156,6 +156,7 @@ class Pure:
         self.events: list[QmpEvent] = []
         self.results: list[int] = []
         self.timer = 0
+        self.alarm: Timer | None = None
         kind = plan.type()
         control = ClassicControl(
             settable=kind.set_speed is not None, completable=kind.complete is not None
@@ -195,7 +196,7 @@ class Pure:
             case ArmTimer(wake_at_ns):
                 self.timer += 1
                 token = self.timer
-                executor.call_at(wake_at_ns, lambda: self.ring(token))
+                self.alarm = executor.call_at(wake_at_ns, lambda: self.ring(token))
             case Perform(acts):
                 for act in acts:
                     operations.perform(act)
@@ -218,6 +219,8 @@ class Pure:
                 drive.release()
             case words.CANCEL_TIMER:
                 self.timer += 1
+                if self.alarm is not None:
+                    self.bench.executor.forget(self.alarm)
             case words.RESET_TARGET:
                 operations.reset_target()
             case words.PIVOT:

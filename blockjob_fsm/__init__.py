@@ -13,7 +13,7 @@ from blockjob_fsm.errors import QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.job import BlockJobInfo, Job, advance
-from blockjob_fsm.jobs import commit, mirror, stream
+from blockjob_fsm.jobs import backup, commit, mirror, stream
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
 from blockjob_fsm.storage.drive import Drive
 from blockjob_fsm.storage.memory import MemoryDevice
@@ -24,6 +24,7 @@ __all__ = [
     "stream",
     "commit",
     "mirror",
+    "backup",
     "BlockJob",
     "BlockJobType",
     "BlockJobInfo",

@@ -80,11 +80,6 @@ class Run:
         self.watch.look()
         self._inbox.event(event)
 
-    def ended(self, opaque: object, ret: int) -> None:
-        """The job's callback, on any thread."""
-        self.watch.look()
-        self._inbox.ended(opaque, ret)
-
     def follow(self, job: BlockJob) -> int:
         """Until the job is over; its result."""
         while (message := self._inbox.next(PATIENCE_S)) is not None:
@@ -155,7 +150,11 @@ def _stream(drive: Drive, overlay: MemoryDevice, story: Story, inbox: Inbox) -> 
     run = Run(drive, story, inbox)
     ret = run.follow(
         jobs.stream(
-            drive, executor=run.watch, on_error=OnError.STOP, on_event=run.event, callback=run.ended
+            drive,
+            executor=run.watch,
+            on_error=OnError.STOP,
+            on_event=run.event,
+            callback=inbox.ended,
         )
     )
     drive.swap_medium(overlay)
@@ -166,6 +165,6 @@ def _mirror(drive: Drive, copy: Path, story: Story, inbox: Inbox) -> bool:
     run = Run(drive, story, inbox)
     target = RawFile.create(copy, LENGTH)
     ret = run.follow(
-        jobs.mirror(drive, target, executor=run.watch, on_event=run.event, callback=run.ended)
+        jobs.mirror(drive, target, executor=run.watch, on_event=run.event, callback=inbox.ended)
     )
     return ret == 0 and drive.medium is target

@@ -183,6 +183,14 @@ def test_standard_input_gives_the_source(workplace: Path) -> None:
     assert (workplace / "b.img").read_bytes() == (workplace / "a.img").read_bytes()
 
 
+@pytest.mark.usefixtures("workplace")
+def test_json_goes_to_standard_error_beside_an_image() -> None:
+    argv = [*COMMAND, "mirror", "a.img", "-", "--progress", "json"]
+    ended = subprocess.run(argv, capture_output=True, check=True)
+    assert ended.stdout == Path("a.img").read_bytes()
+    assert json.loads(ended.stderr.splitlines()[-1])["result"]["length"] == 4 * MIB
+
+
 def test_nothing_but_the_target_is_left_of_a_stream(workplace: Path) -> None:
     with open("a.img", "rb") as image:
         subprocess.run([*COMMAND, "mirror", "-", "b.img"], stdin=image, check=True)
@@ -204,8 +212,11 @@ def test_a_stream_to_a_folder_that_is_not_there_is_refused(
 
 
 @pytest.mark.usefixtures("workplace")
-def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
-    with piped("mirror", "a.img", "-", "--progress", "never") as process:
+@pytest.mark.parametrize(
+    "typed", ["mirror a.img - --progress never", "diagram", "demo", "--version"]
+)
+def test_a_reader_that_goes_away_ends_the_command_quietly(typed: str) -> None:
+    with piped(*typed.split()) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

@@ -42,6 +42,17 @@ class Hazard:
 
 def hazards() -> Iterator[Hazard]:
     """Every hazard of the specification in its order, explored now."""
+    yield from _of_ending()
+    yield from _of_waiting_and_users()
+    yield Hazard(
+        "H7",
+        "a job that has done all its work, even changed the chain, reports CANCELLED",
+        _on("stream-report", CLASSIC_1_3, "H7-chain"),
+        _on("stream-report", CLASSIC, "H7-chain"),
+    )
+
+
+def _of_ending() -> Iterator[Hazard]:
     yield Hazard(
         "H1",
         "the device becomes a target that is out of step, and CANCELLED is reported",
@@ -61,6 +72,9 @@ def hazards() -> Iterator[Hazard]:
         _on("stream-report", CLASSIC, "H3-header"),
         "that memory and header change together on real images is a test of storage",
     )
+
+
+def _of_waiting_and_users() -> Iterator[Hazard]:
     yield Hazard(
         "H4",
         "cancel_sync waits where no timer runs, for a request that a timer holds back",
@@ -80,12 +94,6 @@ def hazards() -> Iterator[Hazard]:
         _commit_start(CLASSIC_1_3, reopens_first=True),
         _commit_start(CLASSIC, reopens_first=False),
         "that the flags of real files come back is a test of the live job",
-    )
-    yield Hazard(
-        "H7",
-        "a job that has done all its work, even changed the chain, reports CANCELLED",
-        _on("stream-report", CLASSIC_1_3, "H7-chain"),
-        _on("stream-report", CLASSIC, "H7-chain"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import cast
+from typing import Any, cast
 
 from blockjob_fsm.bodies.requests import Body
 from blockjob_fsm.bodies.stream import Stream
@@ -82,8 +82,9 @@ def body(kind: Callable[..., object], sound: type[object]) -> Alteration:
     def change(given: Body) -> Body:
         if type(given) is not sound:
             return given
-        values = {item.name: getattr(given, item.name) for item in fields(given)}  # type: ignore[arg-type]
-        return cast(Body, kind(**values))
+        # Protocols cannot promise that their implementations are dataclasses.
+        names = [item.name for item in fields(cast(Any, given))]
+        return cast(Body, kind(**{name: getattr(given, name) for name in names}))
 
     return Alteration(body=change)
 

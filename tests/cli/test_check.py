@@ -47,6 +47,15 @@ def test_a_violation_is_told_with_its_trace() -> None:
     assert "  3. user: cancel()   -> created, busy, paused, cancelled" in list(told(broken()))
 
 
+def test_of_several_traces_the_shortest_is_told() -> None:
+    report = broken()
+    one = next(row for row in report.rows if row.trace is not None)
+    assert one.trace is not None
+    longer = replace(one.trace, moves=(*one.trace.moves, ("nobody", "waits", "still")))
+    rows = (replace(one, model="long", trace=longer), one)
+    assert not [line for line in told(replace(report, rows=rows)) if "nobody" in line]
+
+
 def test_the_last_line_counts_the_verdicts() -> None:
     last = list(told(broken()))[-1]
     assert (f"classic with {BROKEN}: " in last, " VIOLATED in " in last) == (True, True)

@@ -17,7 +17,7 @@ from blockjob_fsm.cli.progress import Quiet
 from blockjob_fsm.storage.drive import Drive
 from blockjob_fsm.storage.faults import Fault, FaultyDevice, Gate
 from blockjob_fsm.storage.raw import RawFile
-from tests.cli.conftest import COMMAND, MIB, Terminal, contents, piped
+from tests.cli.conftest import COMMAND, MIB, Blockjob, Terminal, contents, piped
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +48,13 @@ def test_an_interrupted_copy_over_a_file_is_called_unusable(workplace: Path) -> 
         last = process.stderr.readlines()[-1]
     assert (process.returncode, Path("b.img").exists()) == (130, True)
     assert last.startswith("blockjob: interrupted; b.img is incomplete and unusable")
+
+
+def test_signals_do_afterwards_what_they_did_before(blockjob: Blockjob) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    blockjob("mirror", "a.img", "b.img")
+    after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert after == before
 
 
 @pytest.mark.usefixtures("workplace")

@@ -29,9 +29,10 @@ from blockjob_fsm.storage.device import BlockDevice, allocation_above, chain
 from blockjob_fsm.storage.dirty import DirtyBitmap
 from blockjob_fsm.storage.drive import Drive
 
-#: What a lane copies at a time: small beside a request, so that lanes end together; large enough
-#: that going for the next part costs nothing beside it.
+#: Least and most that a lane takes at a time: going for the next part costs nothing beside the
+#: least, and what lies between is a quarter of what is left, so that lanes end together.
 PART_BYTES = 16 << 20
+LONG_PART_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class MirrorOperations(Operations):
         self._drained = ExitStack()
         self._lanes = lanes
         self._part_chunks = max(1, PART_BYTES // granularity)
+        self._long_part_chunks = max(1, LONG_PART_BYTES // granularity)
         self._failed = False
 
     def begin(self) -> None:
@@ -148,7 +150,7 @@ class MirrorOperations(Operations):
         self._failed = False
         # One chunk is copied whatever is asked of the job: a cancelled one must get clean too.
         sure = self.granularity
-        run = self.dirty.next_dirty_run(cursor, min(chunks, self._part_chunks))
+        run = self._take_part(cursor, chunks)
         while run is not None:
             first, count = run
             yield partial(self._copy_part, first, count, sure, stop)
@@ -156,7 +158,12 @@ class MirrorOperations(Operations):
             following = self.dirty.next_dirty(cursor)
             if not chunks or following is None or following < cursor or self._failed or stop():
                 return
-            run = self.dirty.next_dirty_run(following, min(chunks, self._part_chunks))
+            run = self._take_part(following, chunks)
+
+    def _take_part(self, cursor: int, chunks: int) -> tuple[int, int] | None:
+        quarter = min(chunks, self.dirty.count) // 4
+        wanted = min(max(quarter, self._part_chunks), self._long_part_chunks)
+        return self.dirty.next_dirty_run(cursor, min(chunks, wanted))
 
     def _copy_part(self, first: int, count: int, sure: int, stop: Stop) -> _Part:
         offset, length = self.dirty.range_of(first, count)
@@ -173,7 +180,7 @@ class MirrorOperations(Operations):
         source, target = _medium(self.drive), _medium(self.mirror_target)
         room = max(0, min(length, target.length() - offset))
         sure = min(room, sure)
-        result = copy_range(source, target, offset, sure)
+        result = copy_range(source, target, offset, sure) if sure else CopyResult(0)
         if result.errno is None and room > sure:
             rest = copy_range(source, target, offset + sure, room - sure, stop=stop)
             result = CopyResult(sure + rest.bytes_done, rest.errno, rest.is_read)

@@ -19,13 +19,15 @@ from tests.live.world import MIB, STOPS, Bench, Notes, contents, filled
 
 CHUNK = 512
 PART = 4 * CHUNK
+# A quarter of 41 chunks, then of the 31 that are left.
+FIRST_PART, SECOND_PART = 10 * CHUNK, 7 * CHUNK
 LENGTH = 40 * CHUNK + 77
 PATIENCE_S = 20.0
 
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten parts and a bit, without moving megabytes."""
+    """Several parts, without moving megabytes."""
     monkeypatch.setattr("blockjob_fsm.operations.mirror.PART_BYTES", PART)
 
 
@@ -47,14 +49,14 @@ def test_two_lanes_copy_every_byte(pool: Executor) -> None:
 def test_both_lanes_copy_at_once(pool: Executor) -> None:
     meeting = threading.Barrier(2, timeout=PATIENCE_S)
     # The first chunks of two parts: neither write ends before the other has begun.
-    waits = [Fault("write", offset=at, delay_ns=1, once=True) for at in (0, PART)]
+    waits = [Fault("write", offset=at, delay_ns=1, once=True) for at in (0, FIRST_PART)]
     target = FaultyDevice(MemoryDevice(LENGTH), *waits, sleep_ns=lambda _: meeting.wait())
     job = get_in_step(Drive("d", filled(LENGTH)), target, pool)
     assert (target.struck(), meeting.broken) == ((1, 1), False)
     assert job.cancel_sync() == 0
 
 
-BAD_CHUNKS = [0, 1, 3, 4, 7, 39, 40]
+BAD_CHUNKS = [0, 1, 9, 10, 16, 39, 40]
 
 
 @pytest.mark.parametrize("bad", BAD_CHUNKS)
@@ -105,25 +107,26 @@ def test_scattered_chunks_are_copied_in_one_request(
 
 def test_no_part_is_begun_after_one_has_failed(bench: Bench, notes: Notes) -> None:
     target = MemoryDevice(LENGTH)
-    source = FaultyDevice(filled(LENGTH), Fault("read", errno.EIO, offset=PART))
+    source = FaultyDevice(filled(LENGTH), Fault("read", errno.EIO, offset=FIRST_PART - 1))
     job = mirror(
         Drive("d", source), target, executor=bench.executor, chunk_bytes=CHUNK, **notes.options()
     )
     bench.settle()
     assert (job.control.ret, notes.results) == (-errno.EIO, [-errno.EIO])
-    assert contents(target) == contents(source.inner)[:PART] + bytes(LENGTH - PART)
+    assert contents(target)[:CHUNK] == contents(source.inner)[:CHUNK]
+    assert contents(target)[FIRST_PART:] == bytes(LENGTH - FIRST_PART)
 
 
 def test_the_chunks_of_a_part_count_as_dirty_until_it_is_begun(bench: Bench) -> None:
     counts: list[object] = []
-    wait = Fault("write", offset=PART, delay_ns=1, once=True)
+    wait = Fault("write", offset=FIRST_PART, delay_ns=1, once=True)
     drive = Drive("d", filled(LENGTH))
     target = FaultyDevice(
         MemoryDevice(LENGTH), wait, sleep_ns=lambda _: counts.append(drive.query()["dirty"])
     )
     mirror(drive, target, executor=bench.executor, chunk_bytes=CHUNK)
     bench.settle()
-    assert counts == [{"count": (41 - 8) * CHUNK}]
+    assert counts == [{"count": 41 * CHUNK - FIRST_PART - SECOND_PART}]
 
 
 @pytest.mark.parametrize(

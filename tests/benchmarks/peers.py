@@ -8,26 +8,29 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
-from blockjob_fsm import Drive, Executor, QmpEvent, RawFile, mirror
+from blockjob_fsm import Drive, Executor, RawFile, mirror
 from blockjob_fsm.events import BlockJobReady
+from blockjob_fsm.executor import WORKERS
+from blockjob_fsm.operations import mirror as mirror_operations
 from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.operations.mirror import PART_BYTES
-from blockjob_fsm.storage import copy_range
+from blockjob_fsm.storage import CopyResult, copy_range
 from tests.benchmarks.daemon import mirror_in_daemon
-
-#: What the loop on one thread moves at a time.
-RUN_BYTES = 64 << 20
 
 OURS = "our mirror job"
 OURS_READY = "our mirror job, to READY"
 PLAIN = "the same copy without a job"
-LOOP = "copy_range in a loop, one thread"
+ALONE = "our mirror job, one thread"
+ALONE_DATA = "of that, moving data"
+PLAIN_ALONE = "the same without a job, one thread"
 PROCESS = "blockjob mirror, whole process"
 CONVERT = "qemu-img convert"
 CONVERT_C = "qemu-img convert -C"
@@ -64,18 +67,66 @@ def open_both(files: Files) -> tuple[RawFile, RawFile]:
 
 def our_job(files: Files) -> Seconds:
     """From the call that starts the job to READY, and to the end after completing it."""
+    to_ready, to_end = mirror_in_process(files, WORKERS)
+    return {OURS: to_end, OURS_READY: to_ready}
+
+
+def our_job_alone(files: Files) -> Seconds:
+    """The job in a pool of one, so that nothing is copied side by side; and its data alone."""
+    with timed_copies() as seconds:
+        to_end = mirror_in_process(files, 1)[1]
+    return {ALONE: to_end, ALONE_DATA: sum(seconds)}
+
+
+@contextmanager
+def timed_copies() -> Iterator[list[float]]:
+    """The seconds of each call by which a mirror moves data, as long as the block lasts."""
+    seconds: list[float] = []
+
+    def timed(*args: Any, **options: Any) -> CopyResult:
+        start = perf_counter()
+        result = copy_range(*args, **options)
+        seconds.append(perf_counter() - start)
+        return result
+
+    vars(mirror_operations)["copy_range"] = timed
+    try:
+        yield seconds
+    finally:
+        vars(mirror_operations)["copy_range"] = copy_range
+
+
+@contextmanager
+def pool(workers: int) -> Iterator[Executor]:
+    """A pool whose threads are running, as a daemon's are: starting them is no part of a copy."""
+    with Executor(workers) as executor:
+        started = threading.Barrier(min(workers, 2) + 1)
+        ticked = threading.Event()
+
+        def meet() -> None:
+            started.wait()
+
+        for _ in range(started.parties - 1):
+            executor.submit(meet)
+        meet()
+        executor.call_at(executor.now_ns() + 1_000_000, ticked.set)
+        ticked.wait()
+        yield executor
+
+
+def mirror_in_process(files: Files, workers: int) -> tuple[float, float]:
+    """Seconds to READY and to the end of a mirror that is completed as soon as it can be."""
     source, target = open_both(files)
     drive = Drive("drive0", source)
     ready = threading.Event()
-
-    def on_event(event: QmpEvent) -> None:
-        if isinstance(event, BlockJobReady):
-            ready.set()
-
-    with Executor() as executor:
+    with pool(workers) as executor:
         start = perf_counter()
         job = mirror(
-            drive, target, executor=executor, on_event=on_event, callback=lambda *_: ready.set()
+            drive,
+            target,
+            executor=executor,
+            on_event=lambda event: ready.set() if isinstance(event, BlockJobReady) else None,
+            callback=lambda *_: ready.set(),
         )
         ready.wait()
         at_ready = perf_counter()
@@ -83,13 +134,13 @@ def our_job(files: Files) -> Seconds:
         job.wait()
         end = perf_counter()
     drive.close()
-    return {OURS: end - start, OURS_READY: at_ready - start}
+    return at_ready - start, end - start
 
 
 def same_copy(files: Files) -> Seconds:
     """What a job does with its data, on two lanes too, and the flush; no job, no bitmap."""
     source, target = open_both(files)
-    with source, target, Executor() as executor:
+    with source, target, pool(WORKERS) as executor:
         start = perf_counter()
         ranges = in_pieces(source.length(), PART_BYTES)
         copies = (partial(copy_range, source, target, *each) for each in ranges)
@@ -100,16 +151,16 @@ def same_copy(files: Files) -> Seconds:
     return {PLAIN: end - start}
 
 
-def loop(files: Files) -> Seconds:
-    """The simplest program that copies with this library."""
+def same_copy_alone(files: Files) -> Seconds:
+    """The same, one piece after the other."""
     source, target = open_both(files)
     with source, target:
         start = perf_counter()
-        for offset, length in in_pieces(source.length(), RUN_BYTES):
+        for offset, length in in_pieces(source.length(), PART_BYTES):
             result = copy_range(source, target, offset, length)
             assert result.errno is None, result
         target.flush()
-        return {LOOP: perf_counter() - start}
+        return {PLAIN_ALONE: perf_counter() - start}
 
 
 def in_pieces(length: int, piece: int) -> Iterator[tuple[int, int]]:
@@ -170,5 +221,7 @@ def run(command: list[str]) -> float:
 
 def all_peers(*, flush: bool) -> list[Peer]:
     """Everybody who can keep the flush policy; the command always flushes."""
-    peers: list[Peer] = [our_job, same_copy, loop, convert, convert_offloaded, dd, qemu_job]
-    return [*peers, our_process] if flush and find_spec("blockjob_fsm.cli") else peers
+    ours: list[Peer] = [our_job, same_copy, our_job_alone, same_copy_alone]
+    if flush and find_spec("blockjob_fsm.cli"):
+        ours.append(our_process)
+    return [*ours, convert, convert_offloaded, dd, qemu_job]

@@ -36,6 +36,7 @@ def rounds(ours: float, plain: float, fastest: float, daemon: float) -> Result:
     """Two like rounds in which the other tools are slow."""
     taken = dict.fromkeys([peers.CONVERT, peers.CONVERT_C], 90.0)
     taken |= {peers.OURS: ours, peers.OURS_READY: ours, peers.PLAIN: plain, peers.DD: fastest}
+    taken |= {peers.ALONE: ours, peers.ALONE_DATA: plain, peers.PLAIN_ALONE: plain}
     taken |= {peers.DAEMON: daemon, peers.DAEMON_READY: daemon}
     return Result(MIB, [taken, taken])
 

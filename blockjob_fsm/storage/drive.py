@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno as errno_codes
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from blockjob_fsm.error_action import DevicePolicy, ErrorAction, IoStatus, first_error, io_status_of
-from blockjob_fsm.errors import DeviceInUse
+from blockjob_fsm.errors import DeviceInUse, DeviceNotActive
 from blockjob_fsm.events import BlockIoError
 from blockjob_fsm.storage.device import BlockDevice, Data, chain, locate, read_chain
 from blockjob_fsm.storage.dirty import CHUNK_BYTES, DirtyBitmap
@@ -127,7 +127,9 @@ class Drive:
             self._io_status = IoStatus.OK
             job = self.job
         if job is not None:
-            job.iostatus_reset()
+            # A job that ended just now has no status left to reset.
+            with suppress(DeviceNotActive):
+                job.iostatus_reset()
 
     # The guest.
 
@@ -317,8 +319,9 @@ class Drive:
 
         Raises the OSError of the flush, with everything closed all the same.
         """
-        if self.job is not None:
-            self.job.cancel_sync()
+        job = self.job  # it may end, and be gone, at any moment
+        if job is not None:
+            job.cancel_sync()
         medium = self.swap_medium(None)
         if medium is None:
             return

@@ -193,6 +193,21 @@ def test_a_layer_that_both_sides_share_stays_open(tmp_path: Path, bench: Bench) 
     drive.close()
 
 
+def test_an_io_status_reset_while_the_job_is_being_freed_is_no_error(
+    bench: Bench, notes: Notes
+) -> None:
+    class Closing(MemoryDevice):
+        """A target that is closed slowly: the user goes on meanwhile."""
+
+        def close(self) -> None:
+            drive.iostatus_reset()
+
+    drive = Drive("d", filled(MIB), policy=STOPS)
+    job = in_step(bench, drive, Closing(MIB), notes)
+    assert job.cancel_sync() == 0
+    assert not drive.in_use
+
+
 # ---- starting
 
 

@@ -39,8 +39,10 @@ class BlockJobType:
 class BlockJob(LiveJob):
     """A long-running operation on a device. Made by `create`, entered by `start`.
 
-    Methods run on their caller's thread and never wait for I/O, except `cancel_sync`, `wait` and
-    `sleep`, which say so. Verbs raise DeviceNotActive once the job is over.
+    Methods run on their caller's thread. `cancel_sync`, `wait` and `sleep` wait, and say so. Other
+    verbs never wait for the job's copying, but one that ends a sleep takes the job on to its next
+    wait, which may be its end: then the target is closed, and guests' requests under way are waited
+    for, on this thread. Verbs raise DeviceNotActive once the job is over.
     """
 
     __slots__ = ("job_type",)

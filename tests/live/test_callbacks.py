@@ -6,12 +6,21 @@ import threading
 import pytest
 
 from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.bodies.requests import (
+    ChangeBacking,
+    Copy,
+    GetLength,
+    IoOutcome,
+    IoRequest,
+    QueryCopy,
+)
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.errors import NotSupported
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.jobs import STREAM, Options, mirror, stream
 from blockjob_fsm.lifecycles.classic_words import Phase
+from blockjob_fsm.operations.base import Stop
 from blockjob_fsm.operations.stream import StreamOperations
 from blockjob_fsm.storage import Drive, Fault, FaultyDevice, Gate, MemoryDevice
 from tests.live.world import MIB, PLAIN, Bench, Notes, chain_of, filled, in_thread
@@ -180,6 +189,36 @@ def unstarted_stream(drive: Drive, executor: Executor, kind: BlockJobType = STRE
     return BlockJob.create(
         kind, drive, executor=executor, body=Stream(), operations=StreamOperations(drive)
     )
+
+
+# ---- our own mistakes
+
+
+@pytest.mark.parametrize("request_type", [GetLength, QueryCopy, Copy, ChangeBacking])
+def test_a_crash_in_an_operation_is_shown_and_frees_the_device(
+    request_type: type, bench: Bench, notes: Notes
+) -> None:
+    class Crashing(StreamOperations):
+        """Operations that break one of the library's own promises."""
+
+        def answer(self, request: IoRequest, stop: Stop) -> IoOutcome:
+            assert not isinstance(request, request_type), "our mistake"
+            return super().answer(request, stop)
+
+    drive = Drive("virtio0", MemoryDevice(MIB, backing=filled(MIB)))
+    job = BlockJob.create(
+        STREAM,
+        drive,
+        executor=bench.executor,
+        body=Stream(),
+        operations=Crashing(drive),
+        **notes.options(drive),
+    )
+    job.start()
+    with pytest.raises(AssertionError, match="our mistake"):
+        bench.settle()
+    bench.settle()
+    assert (notes.results, drive.in_use) == ([-errno.EIO], False)
 
 
 # ---- waiting for oneself

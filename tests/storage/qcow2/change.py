@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from blockjob_fsm.storage import BlockDevice
+from blockjob_fsm.storage.device import Data
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,13 @@ class Change:
             del model[self.resized :]
         else:
             model[self.offset : self.offset + self.length] = bytes([self.fill or 0]) * self.length
+
+
+def difference(found: Data, expected: Data) -> str:
+    """Where two long pieces of data differ first, in few words; empty if they do not."""
+    if found == expected:
+        return ""
+    if len(found) != len(expected):
+        return f"{len(found)} bytes instead of {len(expected)}"
+    at = next(at for at in range(len(found)) if found[at] != expected[at])
+    return f"byte {at} is {found[at]:#x} instead of {expected[at]:#x}"

@@ -21,7 +21,7 @@ from blockjob_fsm.storage.qcow2 import Qcow2File
 from blockjob_fsm.storage.qcow2.host_file import HostFile
 from blockjob_fsm.storage.qcow2.image import read_header
 from tests.storage.qcow2 import killed_writer
-from tests.storage.qcow2.change import Change
+from tests.storage.qcow2.change import Change, difference
 from tests.storage.qcow2.qemu import CLEAN, LEAKING, Qemu
 
 KIB = 1 << 10
@@ -154,7 +154,7 @@ def test_a_failed_change_can_be_tried_again_whichever_write_failed(
             for change in STORY:
                 perform_twice_if_needed(device, change)
                 change.perform_on_model(model)
-                assert read_chain(device, 0, device.length()) == model
+                assert not difference(read_chain(device, 0, device.length()), model)
         written = host.written
         assert qemu.verdict(path) in {CLEAN, LEAKING}
         allowed += 1
@@ -187,7 +187,7 @@ def kill_one(path: Path, qemu: Qemu, seed: int) -> int:
     # The change that was cut short may have been done in part.
     for data in (model, found):
         data[cut.offset : cut.offset + cut.length] = bytes(cut.length)
-    assert found == model
+    assert not difference(found, model)
     return qemu.verdict(path)
 
 

@@ -55,10 +55,9 @@ class BlockIoError(_IoError):
 
 
 @dataclass(frozen=True, slots=True)
-class BlockJobReady(QmpEvent):
-    """BLOCK_JOB_READY: source and target are in step. Bytes and bytes per second."""
+class _Figures(QmpEvent):
+    """What ready and ended jobs publish alike: bytes, and bytes per second."""
 
-    name = "BLOCK_JOB_READY"
     type: str
     device: str
     len: int
@@ -76,13 +75,20 @@ class BlockJobReady(QmpEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended(BlockJobReady):
+class BlockJobReady(_Figures):
+    """BLOCK_JOB_READY: source and target are in step. Bytes and bytes per second."""
+
+    name = "BLOCK_JOB_READY"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended(_Figures):
     """A job's last event. `ret` is 0 or a negative errno, worded as `error` when negative."""
 
     ret: int = 0
 
     def data(self) -> QmpData:
-        data = BlockJobReady.data(self)
+        data = _Figures.data(self)
         return data | {"error": errno_text(-self.ret)} if self.ret < 0 else data
 
 

@@ -85,3 +85,8 @@ def test_a_job_that_says_nothing_of_its_result_succeeded(ended: type[BlockJobCom
 def test_what_happened_cannot_change(kind: type) -> None:
     assert vars(kind)["__dataclass_params__"].frozen
     assert "__slots__" in vars(kind)
+
+
+@pytest.mark.parametrize("kind", [BlockJobCompleted, BlockJobCancelled])
+def test_an_ended_job_is_not_taken_for_a_ready_one(kind: type) -> None:
+    assert not issubclass(kind, BlockJobReady)

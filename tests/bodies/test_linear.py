@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from blockjob_fsm.bodies.commit import Commit
-from blockjob_fsm.bodies.linear import BATCH_BYTES, UNIT_BYTES, LinearBody
+from blockjob_fsm.bodies.linear import BATCH_BYTES, UNIT_BYTES, LinearBody, Stage
 from blockjob_fsm.bodies.requests import (
     Act,
     ChangeBacking,
+    Charge,
     Copy,
+    Extent,
     GetLength,
     PrepareCommit,
     QueryCopy,
@@ -19,7 +21,7 @@ from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.error_action import IoStatus, OnError
 from blockjob_fsm.job import Perform
 from blockjob_fsm.lifecycles import classic_words as words
-from blockjob_fsm.lifecycles.classic_words import Phase
+from blockjob_fsm.lifecycles.classic_words import ClassicControl, Phase
 from tests.bodies.run import Disk, Script
 
 UNIT = 100
@@ -94,6 +96,14 @@ def test_what_needs_no_copy_is_skipped(batch: int) -> None:
 def test_there_is_no_sleep_after_the_last_unit() -> None:
     script = Script(streamed(UNIT), Disk(2 * UNIT)).run()
     assert script.slept == [0, 0]
+
+
+@BODIES
+def test_a_limit_younger_than_the_query_is_charged_one_unit(body: LinearBody) -> None:
+    limited = ClassicControl(speed=1)
+    queried = replace(body, stage=Stage.QUERY, length=LENGTH)
+    asked = queried.on_outcome(Extent(True, LENGTH), limited).next_request(limited)
+    assert asked == Charge(UNIT)
 
 
 # ---- policies

@@ -235,6 +235,15 @@ def test_completing_drains_cleans_up_swaps_and_tells_in_this_order() -> None:
     assert cleaned_up(script)
 
 
+def test_a_mirror_that_is_to_end_does_not_sleep_before_it_is_clean() -> None:
+    script = in_step(mirrored(1))
+    script.disk.dirty |= {1, 2, 3}
+    script.slept.clear()
+    script.give(words.COMPLETE())
+    script.run()
+    assert (script.slept, script.names) == ([], ["READY", "COMPLETED"])
+
+
 def test_cancelling_in_step_ends_without_a_swap() -> None:
     script = in_step()
     script.give(words.CANCEL())

@@ -310,6 +310,24 @@ def test_cancel_sync_returns_after_the_callback_and_the_release(pool: Executor) 
     assert returned == [-errno.ECANCELED]
 
 
+def test_nobody_is_woken_for_an_end_that_is_not_there_yet(pool: Executor) -> None:
+    class Slow(Drive):
+        """A drive that takes its time to be given back."""
+
+        def release(self) -> None:
+            threading.Event().wait(0.05)
+            super().release()
+
+    drive = Slow("virtio0")
+    job = BlockJob.create(PLAIN, drive, executor=pool)
+    job.start()
+    waiter = in_thread(job.wait)
+    until(lambda: job._changed is not None)
+    job.completed(0)
+    waiter.join(PATIENCE_S)
+    assert not waiter.is_alive()
+
+
 def test_two_threads_in_cancel_sync_get_the_same_answer(pool: Executor, notes: Notes) -> None:
     gate = Gate()
     medium = FaultyDevice(MemoryDevice(MIB, backing=filled(MIB)), Fault("write", hold=gate))

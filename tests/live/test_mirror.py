@@ -100,6 +100,27 @@ def test_the_timer_of_a_sleep_cut_short_does_not_end_the_next_one(
     assert flushes == [(1,), (2,), (3,), (4,)]
 
 
+def test_a_timer_that_is_due_already_does_not_end_a_later_sleep(bench: Bench) -> None:
+    """Both sleeps are over; when the first job runs, the second one's timer is queued behind it."""
+    notes = Notes(), Notes()
+    target = FaultyDevice(MemoryDevice(MIB), Fault("flush"))
+    in_step(bench, Drive("a", filled(MIB)), MemoryDevice(MIB), notes[0])
+    job = in_step(bench, Drive("b", filled(MIB)), target, notes[1])
+    bench.clock.advance(SLICE_NS)
+    bench.executor.run_pending(at_most=1)
+    job.resume()
+    bench.settle()
+    assert (target.struck(), job.phase) == ((2,), Phase.ASLEEP)
+
+
+def test_sync_top_of_an_image_without_a_backing_image_is_full(bench: Bench) -> None:
+    target = filled(2 * MIB, salt=9)
+    drive = Drive("d", MemoryDevice(2 * MIB))
+    mirror(drive, target, sync=Sync.TOP, executor=bench.executor)
+    bench.settle()
+    assert contents(target) == bytes(2 * MIB)
+
+
 # ---- how it ends
 
 
@@ -110,6 +131,21 @@ def test_completing_makes_the_target_the_device(bench: Bench, notes: Notes) -> N
     bench.settle()
     assert (drive.medium, notes.names[-1], notes.results) == (target, COMPLETED, [0])
     assert (drive.draining, drive.dirty) == (False, None)
+
+
+@pytest.mark.parametrize("completes", [True, False])
+def test_the_side_that_is_left_over_is_closed(
+    completes: bool, tmp_path: Path, bench: Bench, notes: Notes
+) -> None:
+    source, target = (RawFile.create(tmp_path / name, MIB) for name in ("source", "target"))
+    drive = Drive("d", source)
+    job = in_step(bench, drive, target, notes)
+    job.complete() if completes else job.cancel()
+    bench.settle()
+    kept, closed = (target, source) if completes else (source, target)
+    assert (drive.medium, closed.fileno()) == (kept, -1)
+    assert kept.fileno() >= 0
+    drive.close()
 
 
 def test_completion_is_refused_before_the_target_is_in_step(bench: Bench) -> None:

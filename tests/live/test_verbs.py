@@ -20,6 +20,7 @@ from blockjob_fsm.errors import (
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.jobs import commit, mirror, stream
 from blockjob_fsm.lifecycles.classic_words import Phase
+from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.storage import Drive, Fault, FaultyDevice, MemoryDevice
 from tests.live.world import (
     BY_HAND,
@@ -137,6 +138,22 @@ def test_a_hook_that_raises_at_creation_leaves_the_device_free(bench: Bench) -> 
     drive = Drive("d")
     with pytest.raises(ValueError, match="a user's mistake"):
         BlockJob.create(BlockJobType("x", set_speed=wrong), drive, speed=1, executor=bench.executor)
+    assert (drive.in_use, drive.job) == (False, None)
+
+
+def test_operations_that_could_not_begin_are_not_closed(bench: Bench) -> None:
+    class Failing(Operations):
+        """What the job needs is not there."""
+
+        def begin(self) -> None:
+            raise FileNotFoundError("image")
+
+        def close(self) -> None:
+            raise AssertionError("nothing is held")
+
+    drive = Drive("d")
+    with pytest.raises(FileNotFoundError):
+        BlockJob.create(BY_HAND, drive, executor=bench.executor, operations=Failing())
     assert (drive.in_use, drive.job) == (False, None)
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from blockjob_fsm import Drive, Executor, RawFile, mirror
 from blockjob_fsm.events import BlockJobReady
@@ -22,14 +22,15 @@ from blockjob_fsm.executor import WORKERS
 from blockjob_fsm.operations import mirror as mirror_operations
 from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.operations.mirror import PART_BYTES
-from blockjob_fsm.storage import CopyResult, copy_range
+from blockjob_fsm.storage import copy_range
+from blockjob_fsm.storage.device import allocation_above
 from tests.benchmarks.daemon import mirror_in_daemon
 
 OURS = "our mirror job"
 OURS_READY = "our mirror job, to READY"
 PLAIN = "the same copy without a job"
 ALONE = "our mirror job, one thread"
-ALONE_DATA = "of that, moving data"
+ALONE_DATA = "of that, finding and moving data"
 PLAIN_ALONE = "the same without a job, one thread"
 PROCESS = "blockjob mirror, whole process"
 CONVERT = "qemu-img convert"
@@ -48,6 +49,7 @@ class Files:
     flush: bool
 
 
+T = TypeVar("T")
 Seconds = dict[str, float]
 Peer = Callable[[Files], Seconds]
 
@@ -80,20 +82,30 @@ def our_job_alone(files: Files) -> Seconds:
 
 @contextmanager
 def timed_copies() -> Iterator[list[float]]:
-    """The seconds of each call by which a mirror moves data, as long as the block lasts."""
+    """The seconds of each call by which a mirror finds or moves data, as long as the block lasts.
+
+    A copy without a job finds its data too, inside `copy_range`.
+    """
     seconds: list[float] = []
 
-    def timed(*args: Any, **options: Any) -> CopyResult:
-        start = perf_counter()
-        result = copy_range(*args, **options)
-        seconds.append(perf_counter() - start)
-        return result
+    def timed(function: Callable[..., T]) -> Callable[..., T]:
+        def call(*args: Any, **options: Any) -> T:
+            start = perf_counter()
+            answer = function(*args, **options)
+            seconds.append(perf_counter() - start)
+            return answer
 
-    vars(mirror_operations)["copy_range"] = timed
+        return call
+
+    plain: dict[str, Callable[..., Any]] = {
+        "copy_range": copy_range,
+        "allocation_above": allocation_above,
+    }
+    vars(mirror_operations).update({name: timed(each) for name, each in plain.items()})
     try:
         yield seconds
     finally:
-        vars(mirror_operations)["copy_range"] = copy_range
+        vars(mirror_operations).update(plain)
 
 
 @contextmanager

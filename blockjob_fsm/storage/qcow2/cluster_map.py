@@ -112,11 +112,6 @@ class ClusterMap:
         found = HAS_BYTES.search(spot.table.states, granule, last)
         return max(0, self._reach(spot, found.start() if found else last, limit))
 
-    def entry(self, offset: int) -> int:
-        """The entry of the cluster that holds `offset`; 0 where there is no table."""
-        spot = self._spot(offset)
-        return 0 if spot.table is None else self._entry(spot.table, spot.inner)
-
     def _data_run(self, spot: _Spot, stop: int, limit: int) -> Run:
         """Data up to the granule `stop`, cut where the file's clusters cease to follow on."""
         assert spot.table is not None

@@ -66,7 +66,7 @@ class HostFile:
             while views:
                 done = os.pwritev(self.descriptor, views, offset)
                 offset += done
-                views = _without(views, done)
+                views = without_first(views, done)
 
     def flush(self) -> None:
         """Wait until what was written is on the disk."""
@@ -89,7 +89,7 @@ class HostFile:
             raise
 
 
-def _without(views: Sequence[memoryview], done: int) -> list[memoryview]:
+def without_first(views: Sequence[memoryview], done: int) -> list[memoryview]:
     """What is left after the first `done` bytes."""
     left: list[memoryview] = []
     for view in views:

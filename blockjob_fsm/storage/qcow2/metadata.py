@@ -10,7 +10,7 @@ import threading
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from blockjob_fsm.storage.qcow2.cluster_map import ClusterMap, Run
 from blockjob_fsm.storage.qcow2.epochs import Epochs
@@ -25,6 +25,14 @@ _LENGTH_AND_L1_AT = 24
 _AUTOCLEAR_AT = 88
 
 
+@dataclass(eq=False, slots=True)
+class Watch:
+    """Whether the entry of the cluster at `offset` of the disk has been changed."""
+
+    offset: int
+    changed: bool = False
+
+
 class Metadata:
     """What is known of one open image; `writable` images have their reference counts loaded too."""
 
@@ -35,6 +43,7 @@ class Metadata:
         self._map = ClusterMap(host, header)
         self._counts = Refcounts(host, header, self._table_moved) if writable else None
         self._epochs = Epochs()
+        self._watches: list[Watch] = []
         self._lock = threading.RLock()
 
     def load_refcounts(self) -> None:
@@ -76,11 +85,6 @@ class Metadata:
         with self._lock:
             return self._map.fresh(offset, limit)
 
-    def entry(self, offset: int) -> int:
-        """The L2 entry of the cluster that holds `offset`."""
-        with self._lock:
-            return self._map.entry(offset)
-
     @contextmanager
     def request(self) -> Iterator[None]:
         """Inside the block no place in the file that was looked up is given to others."""
@@ -113,13 +117,28 @@ class Metadata:
         first = host | COPIED
         self.change(offset, array("Q", range(first, first + clusters * size, size)))
 
-    def link_if(self, offset: int, expected: int, entry: int) -> bool:
-        """Change one entry unless somebody else has changed it; says whether it was changed."""
+    @contextmanager
+    def watched(self, offset: int) -> Iterator[Watch]:
+        """Inside the block it is noted whether anybody changes the entry of the cluster there."""
+        watch = Watch(offset)
         with self._lock:
-            if self._map.entry(offset) != expected:
-                return False
-            self.change(offset, array("Q", (entry,)))
-        return True
+            self._watches.append(watch)
+        try:
+            yield watch
+        finally:
+            with self._lock:
+                self._watches.remove(watch)
+
+    def link_watched(self, watch: Watch, entry: int) -> bool:
+        """Change a watched entry unless somebody else has; says whether it was changed.
+
+        That it has its old value again proves nothing: what was read meanwhile may be gone.
+        """
+        with self._lock:
+            if not watch.changed:
+                self.change(watch.offset, array("Q", (entry,)))
+                return True
+        return False
 
     def change(self, offset: int, entries: array[int]) -> None:
         """Replace the entries of the clusters from `offset` on, and retire what they described.
@@ -127,6 +146,7 @@ class Metadata:
         An entry that is there already costs no write.
         """
         with self._lock:
+            self._tell_watches(offset, offset + len(entries) * self.geometry.cluster_bytes)
             while entries:
                 old = self._map.entries(offset, len(entries))
                 new, entries = entries[: len(old)], entries[len(old) :]
@@ -135,6 +155,10 @@ class Metadata:
                     self._map.replace(offset, new)
                     self._retire(old)
                 offset += len(old) * self.geometry.cluster_bytes
+
+    def _tell_watches(self, start: int, end: int) -> None:
+        for watch in self._watches:
+            watch.changed |= start <= watch.offset < end
 
     def _make_table_own(self, offset: int) -> None:
         index, size = self._map.table_index(offset), self.geometry.cluster_bytes

@@ -8,7 +8,6 @@ on its caller's thread; requests for different bytes may run at once.
 from __future__ import annotations
 
 import errno as errno_codes
-import threading
 from array import array
 
 from blockjob_fsm.storage.device import BlockDevice, read_chain
@@ -36,8 +35,6 @@ class Writer:
         self._metadata = metadata
         self._host = metadata.host
         self._cluster_bytes = metadata.geometry.cluster_bytes
-        # One at a time completes clusters from below; whole clusters need no such turn.
-        self._turn = threading.Lock()
 
     def write(self, offset: int, view: memoryview) -> None:
         """Store all of `view`."""
@@ -95,9 +92,8 @@ class Writer:
         """
         within = offset % self._cluster_bytes
         start = offset - within
-        with self._turn:
-            while True:
-                expected = self._metadata.entry(start)
+        while True:
+            with self._metadata.watched(start) as watch:
                 run = self._metadata.run(offset, len(view))
                 if run.own:
                     return self._in_place(run, view)
@@ -108,11 +104,11 @@ class Writer:
                 else:
                     entry = self._metadata.allocate(1)[0] | COPIED
                     self._fill(entry & ~COPIED, 1, cluster)
-                # Somebody may have written the whole cluster meanwhile: then complete that one.
-                if self._metadata.link_if(start, expected, entry):
+                if self._metadata.link_watched(watch, entry):
                     return len(view)
-                if entry != ZERO:
-                    self._metadata.give_back(entry & ~COPIED, 1)
+            # Somebody has changed the cluster meanwhile: complete what is there now.
+            if entry != ZERO:
+                self._metadata.give_back(entry & ~COPIED, 1)
 
     def _as_read(self, start: int) -> bytearray:
         """One cluster as a guest reads it, zeros past the end of the disk."""

@@ -14,6 +14,7 @@ from blockjob_fsm.storage import BlockDevice, chain, read_chain
 from blockjob_fsm.storage.chains import open_chain
 from blockjob_fsm.storage.qcow2 import ImageError, Qcow2File
 from blockjob_fsm.storage.qcow2.cache import TableCache
+from blockjob_fsm.storage.qcow2.host_file import without_first
 from tests.storage.qcow2.change import difference
 from tests.storage.qcow2.qemu import Qemu, merged
 from tests.storage.qcow2.strategies import Plan, build, plans
@@ -125,3 +126,11 @@ def test_only_a_bounded_number_of_tables_is_kept() -> None:
         cache.get(0)
     assert len(cache) == 3
     assert [cache.get(number) for number in (0, 8, 9)] == ["table 0", "table 8", "table 9"]
+
+
+@pytest.mark.parametrize(
+    ("done", "left"),
+    [(0, [b"abc", b"de"]), (1, [b"bc", b"de"]), (3, [b"de"]), (4, [b"e"]), (5, [])],
+)
+def test_a_short_write_goes_on_where_it_ended(done: int, left: list[bytes]) -> None:
+    assert without_first([memoryview(b"abc"), memoryview(b"de")], done) == left

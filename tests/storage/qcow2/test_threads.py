@@ -1,14 +1,20 @@
 """Several threads on one image: nothing lost, no place in the file given to two."""
 
 import random
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from blockjob_fsm.storage import Fault, FaultyDevice, Gate, MemoryDevice, read_chain
+from blockjob_fsm.storage import Fault, FaultyDevice, Gate, MemoryDevice, RawFile, read_chain
 from blockjob_fsm.storage.qcow2 import Qcow2File
+from blockjob_fsm.storage.qcow2.clusters import UNALLOCATED
 from blockjob_fsm.storage.qcow2.epochs import Epochs
+from blockjob_fsm.storage.qcow2.host_file import HostFile
+from blockjob_fsm.storage.qcow2.image import read_header
+from blockjob_fsm.storage.qcow2.layout import ZERO
+from blockjob_fsm.storage.qcow2.metadata import Metadata
 from tests.storage.qcow2.qemu import CLEAN, Qemu
 from tests.storage.threads import PATIENCE_S
 
@@ -142,3 +148,17 @@ def test_without_requests_what_is_retired_can_be_taken_at_once() -> None:
     epochs.retire(200, 20)
     assert epochs.take() == [(100, 10), (200, 20)]
     assert not epochs.waiting
+
+
+def test_a_cluster_that_was_changed_and_changed_back_is_completed_again(path: Path) -> None:
+    Qcow2File.create(path, MIB).close()
+    with RawFile.open(path) as file:
+        host = HostFile(file)
+        metadata = Metadata(host, read_header(host), writable=True)
+        with metadata.watched(0) as first, metadata.watched(CLUSTER) as other:
+            place, _ = metadata.allocate(1)
+            metadata.link(0, place, 1)
+            metadata.change(0, array("Q", [0]))
+            assert not metadata.link_watched(first, ZERO)
+            assert metadata.link_watched(other, ZERO)
+        assert metadata.run(0, MIB).state == UNALLOCATED

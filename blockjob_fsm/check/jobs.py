@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Generic, NamedTuple, TypeVar
 
 from blockjob_fsm.bodies.linear import LinearBody
@@ -33,6 +34,7 @@ from blockjob_fsm.job import (
     CallBack,
     Effect,
     Emit,
+    Fire,
     Input,
     Job,
     Perform,
@@ -47,6 +49,8 @@ from blockjob_fsm.throttle import Limiter
 V = TypeVar("V", bound=Hashable)
 
 NOW_NS = 1_000_000_000
+#: far more than any sound job takes from one suspension to the next
+_STEPS_PER_INPUT = 200
 _ENTERED = (*words.BUSY_PHASES, *words.ENTERABLE, Phase.ENDING)
 
 
@@ -269,19 +273,25 @@ class JobModel:
     def _take(self, number: int, given: _Given) -> _Taken | None:
         """What comes of an input; None if it is refused, which the control model explores."""
         try:
-            done = advance(
-                self._jobs.values[number], Input(given.event, NOW_NS, given.outcome), self._fire
-            )
+            told = Input(given.event, NOW_NS, given.outcome)
+            done = advance(self._jobs.values[number], told, self._fire_few())
         except AssertionError as broken:
             return _Taken(number, fault=f"{type(broken).__name__}: {broken}")
         if isinstance(done, Refused):
             return None if done.refusal else _Taken(number, fault=done.reason)
         return _Taken(self._jobs.number(self.at_rest(done.job)), done.effects)
 
-    def _fire(
-        self, control: ClassicControl, event: Event
-    ) -> Stepped[ClassicControl] | Refused[ClassicControl]:
-        return step(self.lifecycle, control, event)
+    def _fire_few(self) -> Fire:
+        """The rows, for one input: a job that takes step after step on it would never rest."""
+        steps = count(1)
+
+        def fire(
+            control: ClassicControl, event: Event
+        ) -> Stepped[ClassicControl] | Refused[ClassicControl]:
+            assert next(steps) < _STEPS_PER_INPUT, f"{event} again and again, without a rest"
+            return step(self.lifecycle, control, event)
+
+        return fire
 
     def _life_after(self, number: int, what: int, taken: _Taken) -> int:
         key = number, what

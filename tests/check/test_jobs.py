@@ -18,7 +18,7 @@ from blockjob_fsm.check.space import explore
 from blockjob_fsm.check.worlds import run_of, told
 from blockjob_fsm.job import Job
 from blockjob_fsm.lifecycles.classic import CLASSIC
-from blockjob_fsm.lifecycles.classic_words import PIVOT, UNDRAIN, ClassicControl
+from blockjob_fsm.lifecycles.classic_words import PIVOT, RESUME, UNDRAIN, ClassicControl
 from blockjob_fsm.properties import claimed_for
 
 SHORTCUTS = ("commit-ignore-limited", "stream-stop-limited", "mirror-quiet-stop-enospc")
@@ -75,6 +75,12 @@ def test_a_step_that_no_row_knows_is_told_in_the_trace() -> None:
     rows = mutants("classic")["rule-submit-1.deleted"].of(CLASSIC)
     model = JobModel(rows, Stream(unit=1), Chain())
     assert "submit() has no row in phase running" in model.describe(faults(model)[0])
+
+
+def test_a_job_that_never_rests_is_told_as_one() -> None:
+    rows = mutants("classic")["rule-test-1.stays"].of(CLASSIC)
+    model = JobModel(rows, Stream(unit=1), Chain(), verbs=(RESUME(),))
+    assert "test() again and again, without a rest" in model.describe(faults(model)[0])
 
 
 def test_a_broken_promise_ends_the_exploration_there() -> None:

@@ -8,9 +8,10 @@ import errno
 import itertools
 import os
 import random
+import resource
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,22 @@ def kill_one(path: Path, qemu: Qemu, seed: int) -> int:
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_a_killed_writer_leaves_what_it_had_finished(tmp_path: Path, qemu: Qemu, seed: int) -> None:
     assert kill_one(tmp_path / "disk.qcow2", qemu, seed) in {CLEAN, LEAKING}
+
+
+@pytest.fixture
+def short_files() -> Iterator[None]:
+    """No file of this process grows beyond a MiB: the write that would is cut short."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("short_files")
+def test_a_write_that_the_file_system_cuts_short_is_an_error(tmp_path: Path, qemu: Qemu) -> None:
+    path = tmp_path / "disk.qcow2"
+    with Qcow2File.create(path, 2 << 20) as device:
+        with pytest.raises(OSError, match="File too large") as caught:
+            device.write(0, b"d" * (2 << 20))
+        assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
+    assert qemu.verdict(path) == CLEAN

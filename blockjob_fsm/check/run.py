@@ -59,14 +59,31 @@ def run(
     _known("lifecycle", lifecycle, tuple(LIFECYCLES))
     if mutant is not None:
         _known("mutant", mutant, tuple(mutants(lifecycle)))
-    names = models(proving=mutant is None)
-    jobs = [(lifecycle, mutant, name, max_states) for name in reversed(names)]
+    if mutant is not None:
+        rows, notes = _until_violated(lifecycle, mutant, max_states)
+        return Report(lifecycle, rows, time.perf_counter() - start, mutant, (), notes)
+    names = models()
+    jobs: list[_Job] = [(lifecycle, None, name, max_states) for name in reversed(names)]
     workers = min(processes or os.cpu_count() or 1, len(jobs))
     found = [_check(job) for job in jobs] if workers == 1 else _share_out(jobs, workers)
     rows = tuple(row for rows in reversed(found) for row in rows)
-    remarks = () if mutant else tuple(differences(lifecycle, rows))
-    notes = () if mutant or INDUCTION in names else (_NOT_PROVED,)
+    remarks = tuple(differences(lifecycle, rows))
+    notes = () if INDUCTION in names else (_NOT_PROVED,)
     return Report(lifecycle, rows, time.perf_counter() - start, mutant, remarks, notes)
+
+
+def _until_violated(
+    lifecycle: str, mutant: str, max_states: int
+) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """A mutant model by model, the smallest first: its spaces may be huge, one trace is enough."""
+    rows: tuple[Row, ...] = ()
+    names = models(proving=False)
+    for done, name in enumerate(names, 1):
+        rows = (*rows, *_check((lifecycle, mutant, name, max_states)))
+        if any(row.verdict is Verdict.VIOLATED for row in rows):
+            left = len(names) - done
+            return rows, (f"{left} models not explored: {name} is violated",) if left else ()
+    return rows, ()
 
 
 def _share_out(jobs: list[_Job], workers: int) -> list[tuple[Row, ...]]:

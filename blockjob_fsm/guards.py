@@ -159,7 +159,7 @@ class Equal(Guard):
         return self.left.value(state, values) == self.right.value(state, values)
 
     def __str__(self) -> str:
-        if self.right == Constant(True):
+        if _is_true(self.right):
             return str(self.left)
         return f"{self.left} == {self.right}"
 
@@ -193,7 +193,7 @@ class Not(Guard):
         return self.part
 
     def __str__(self) -> str:
-        if isinstance(self.part, Equal) and self.part.right != Constant(True):
+        if isinstance(self.part, Equal) and not _is_true(self.part.right):
             return f"{self.part.left} != {self.part.right}"
         if isinstance(self.part, Less):
             return f"{self.part.left} >= {self.part.bound}"
@@ -260,6 +260,11 @@ class Assignment:
 
     def __str__(self) -> str:
         return f"{self.variable} := {self.term}"
+
+
+def _is_true(term: Term) -> bool:
+    # The number 1 equals True, and is to be printed.
+    return isinstance(term, Constant) and term.constant is True
 
 
 def _parts(guard: Guard, kind: type[All] | type[Any]) -> tuple[Guard, ...]:

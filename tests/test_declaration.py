@@ -103,6 +103,7 @@ GUARDS: list[tuple[Guard, str, str]] = [
     (PLUGGED | (HOT & ~PLUGGED), "plugged or (hot and not plugged)", ""),
     (PHASE.equals(Tap.OPEN), "phase == open", "phase != open"),
     (HOT.equals(True), "hot", "not hot"),
+    (LEVEL.equals(1), "level == 1", "level != 1"),
     (LEVEL.less_than(3), "level < 3", "level >= 3"),
     (AMOUNT.less_than(0), "amount < 0", "amount >= 0"),
     (LEVEL.equals(AMOUNT), "level == amount", "level != amount"),

@@ -1,0 +1,232 @@
+"""The generated pages of the manual about checking: `python -m models.pages` rewrites them.
+
+What they say is read from the claims, the manifest and the pinned mutants; a test compares the
+pages with what this makes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from blockjob_fsm.check.kill import CONTRACT
+from blockjob_fsm.check.run import CONTROL, LIFECYCLES, manifest
+from blockjob_fsm.check.scenarios import scenarios
+from blockjob_fsm.guards import ALWAYS, Guard
+from blockjob_fsm.lifecycles.classic_words import LIVE
+from blockjob_fsm.properties import (
+    CLASSIC_PROPERTIES,
+    Always,
+    AlwaysStep,
+    Answered,
+    LeadsTo,
+    Never,
+    Property,
+    Refuses,
+    Sometimes,
+)
+from blockjob_fsm.properties.classic_states import in_phase
+from models import breakers, invariants, mutants
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "properties.md"
+
+_LIVES = str(in_phase(*LIVE))
+_OPENING = """# The claims, one by one
+
+Generated from the claims themselves; `python -m models.pages` writes this page.
+
+A claim is a value over guards, so explorer and prover read the same one. The number in its name is
+an invariant of the specification, an H the hazard of QEMU 1.3 that it rules out. Beside each claim
+stand a witness, which shows that the claim is about something, and a mutant of the lifecycle that
+breaks it, which shows that it says something. How all this is checked, and what is not, is told in
+[checking.md](checking.md).
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join(
+        (
+            _OPENING,
+            "## The invariants\n",
+            *_invariants(),
+            "\n## Claims about the control\n",
+            "For any body and any order of events that the rows allow.\n",
+            *_claims(CONTROL, CLASSIC_PROPERTIES),
+            "\n## Claims about whole jobs\n",
+            "At the points where a job is suspended, on devices of two or three units.\n",
+            *_job_claims(),
+            "\n## Witnesses\n",
+            "Each of these must be reached.\n",
+            *_witnesses(),
+            "\n## Models\n",
+            "What must come out: figures that differ make a check UNDECIDED.\n",
+            *_models(),
+            "\n## Mutants\n",
+            "Of the rows alone, and who notices them.\n",
+            *_mutants(),
+            "",
+        )
+    )
+
+
+def main() -> None:
+    """Rewrite the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+# ---- the parts
+
+
+def _invariants() -> Iterator[str]:
+    rows = []
+    for invariant in invariants.INVARIANTS:
+        claims = [f"`{name}` ({model})" for model, name in invariants.claims_of(invariant)]
+        elsewhere = ", ".join(f"`{test}`" for test in invariant.elsewhere)
+        because = f"{elsewhere}: {invariant.why_elsewhere}" if elsewhere else ""
+        rows.append((str(invariant.number), invariant.says, ", ".join(claims), because))
+    return _table(("", "invariant", "claims", "held elsewhere"), rows)
+
+
+def _claims(model: str, claims: Iterable[Property]) -> Iterator[str]:
+    rows = [
+        (
+            f"`{claim.name}`",
+            claim.claim,
+            _formal(claim),
+            f"`{_witness(claim)}`",
+            _breaker(model, claim),
+        )
+        for claim in claims
+        if not isinstance(claim, Sometimes)
+    ]
+    return _table(("claim", "says", "means", "witness", "broken by"), rows)
+
+
+def _job_claims() -> Iterator[str]:
+    made: dict[Property, list[str]] = {}
+    for scenario in scenarios():
+        for claim in scenario.claims:
+            kinds = made.setdefault(claim, [])
+            kind = scenario.name.partition("-")[0]
+            kinds += [] if kind in kinds else [kind]
+    rows = [
+        (f"`{c.name}`", ", ".join(kinds), c.claim, _formal(c), _breaker("", c))
+        for c, kinds in made.items()
+        if not isinstance(c, Sometimes)
+    ]
+    return _table(("claim", "of", "says", "means", "broken by"), rows)
+
+
+def _witnesses() -> Iterator[str]:
+    made = [("control", claim) for claim in CLASSIC_PROPERTIES]
+    made += [(s.name.partition("-")[0], claim) for s in scenarios() for claim in s.claims]
+    rows = [
+        (f"`{claim.name}`", model, claim.claim, _formal(claim))
+        for model, claim in dict.fromkeys(made)
+        if isinstance(claim, Sometimes)
+    ]
+    return _table(("witness", "of", "says", "means"), rows)
+
+
+def _models() -> Iterator[str]:
+    stored = manifest()
+    rows = []
+    for model, figures in stored["classic"].items():
+        old = stored["classic-1.3"][model]
+        violated = old["violated"]
+        assert isinstance(violated, list), "the manifest lists what is violated"
+        names = ", ".join(f"`{name}`" for name in dict.fromkeys(violated))
+        now = (str(figures["states"]), str(figures["depth"]))
+        rows.append((f"`{model}`", *now, str(old["states"]), names))
+    return _table(("model", "states", "depth", "states in 1.3", "VIOLATED in 1.3"), rows)
+
+
+def _mutants() -> Iterator[str]:
+    rows = []
+    for lifecycle in LIFECYCLES:
+        who = Counter(mutants.expected(lifecycle).values())
+        others = [who.pop(name, 0) for name in (CONTRACT, mutants.LOAD, mutants.NOBODY)]
+        figures = (who.total() + sum(others), who.total(), *others)
+        rows.append((f"`{lifecycle}`", *map(str, figures)))
+    yield from _table(
+        (
+            "lifecycle",
+            "mutants of the rows",
+            "by a property",
+            "by the contract",
+            "at load",
+            "equivalent",
+        ),
+        rows,
+    )
+    yield "\nThe equivalent ones change no reachable step:\n"
+    told = [(f"`{name}`", why) for name, why in mutants.EQUIVALENT.items()]
+    yield from _table(("mutant", "because"), told)
+
+
+# ---- cells
+
+
+def _formal(claim: Property) -> str:
+    match claim:
+        case Always():
+            told = str(claim.holds)
+        case Never() | Sometimes(events=()):
+            told = str(claim.reached)
+        case AlwaysStep():
+            told = _step(claim)
+        case Answered() | Refuses():
+            told = f"{_names(claim.events)}{_where('where', claim.when)}"
+            told += f": {claim.error.__name__}" if isinstance(claim, Refuses) else ": answered"
+        case Sometimes():
+            told = f"{_names(claim.events)}{_where('where', claim.reached)}"
+        case LeadsTo():
+            told = f"{claim.start} leads to {claim.goal}"
+    return f"`{told.replace(_LIVES, 'lives')}`"
+
+
+def _step(claim: AlwaysStep) -> str:
+    told = f"{_names(claim.events)}{_where('where', claim.before)}:"
+    told += "" if claim.after == ALWAYS else f" {claim.after}"
+    told += f" does {_names(claim.does)}" if claim.does else ""
+    return told + (f" never {_names(claim.never)}" if claim.never else "")
+
+
+def _names(named: Iterable[object]) -> str:
+    names = [str(one) for one in named]
+    most = 6
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return ", ".join(names) or "any step"
+
+
+def _where(word: str, guard: Guard) -> str:
+    return "" if guard == ALWAYS else f" {word} {guard}"
+
+
+def _witness(claim: Property) -> str:
+    assert not isinstance(claim, Sometimes), "a witness needs no other"
+    return claim.witness
+
+
+def _breaker(model: str, claim: Property) -> str:
+    """The mutant that breaks a claim of the control, or of a job where no model is named."""
+    known = [b for b in breakers.expected() if b["claim"] == claim.name]
+    mine = [b for b in known if (b["model"] == CONTROL) is (model == CONTROL)]
+    return f"`{mine[0]['mutant']}`" if mine else "the rows of 1.3 themselves"
+
+
+def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield _line(headings)
+    yield _line(("---",) * len(headings))
+    yield from map(_line, rows)
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 
 from blockjob_fsm.check.contract import breach
 from blockjob_fsm.check.control import ControlModel, Place
 from blockjob_fsm.check.judge import Found, judge_state, judge_step
 from blockjob_fsm.check.mutants import Mutant
 from blockjob_fsm.check.space import Move, Space, explore
-from blockjob_fsm.declaration import Event, Lifecycle
+from blockjob_fsm.declaration import Event, Lifecycle, Row
 from blockjob_fsm.guards import Control
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
 from blockjob_fsm.properties import Always, LeadsTo, Never, Property, Sometimes
@@ -29,7 +30,7 @@ Steps = list[tuple[Place, Move[Place]]]
 class Killed:
     """Who noticed a mutant. `by` None: no step differs, the mutant is equivalent.
 
-    `malformed`: it would not even have been loaded.
+    `malformed`: it would not even be loaded; asked only of a mutant that nobody else noticed.
     """
 
     mutant: str
@@ -45,7 +46,9 @@ class Killer:
     lifecycle: Lifecycle[ClassicControl]
     claims: tuple[Property, ...]
     _space: Space[Place] = field(init=False)
-    _moves: dict[str, list[tuple[Place, Event, Move[Place]]]] = field(default_factory=dict)
+    _moves: dict[tuple[str, Enum], list[tuple[Place, Event, Move[Place]]]] = field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         model = ControlModel(self.lifecycle)
@@ -54,36 +57,51 @@ class Killer:
         for state in self._space.states:
             for move in model.moves(state):
                 event = events[move.label]
-                self._moves.setdefault(move.kind, []).append((state, event, move))
+                place = move.kind, state.control.phase
+                self._moves.setdefault(place, []).append((state, event, move))
 
     def kill(self, mutant: Mutant) -> Killed:
         """Who notices this mutant of the rows."""
         model, differing = self._held_against(mutant)
-        by = None
-        if differing:
-            by = next(self._broken(model, differing), None) or self._by_contract(model, differing)
-        return Killed(mutant.name, by, _is_malformed(model.lifecycle), len(differing))
+        by = self._noticed(model, differing) if differing else None
+        malformed = by is None and _is_malformed(model.lifecycle)
+        return Killed(mutant.name, by, malformed, len(differing))
 
     def broken(self, mutant: Mutant) -> tuple[str, ...]:
         """Every property that this mutant of the rows breaks, but those about the future."""
         model, differing = self._held_against(mutant)
-        return tuple(self._broken(model, differing))
+        return tuple(self._broken([*differing, *self._beyond(model, differing)]))
 
     def _held_against(self, mutant: Mutant) -> tuple[ControlModel, Steps]:
         model = ControlModel(mutant.of(self.lifecycle))
-        return model, list(self._differing(model, mutant.events))
+        before: set[Row] = {*self.lifecycle.rules, *self.lifecycle.refusals}
+        after: set[Row] = {*mutant.rules, *mutant.refusals}
+        places = {
+            (str(kind), phase)
+            for row in before ^ after
+            for kind in row.events
+            for phase in row.phases
+        }
+        return model, list(self._differing(model, places))
 
     def _differing(
-        self, model: ControlModel, kinds: Iterable[str]
+        self, model: ControlModel, places: Iterable[tuple[str, Enum]]
     ) -> Iterator[tuple[Place, Move[Place]]]:
-        for kind in sorted(kinds):
-            for state, event, move in self._moves.get(kind, ()):
+        """The steps the mutant takes otherwise, by those events and in those phases."""
+        for kind, phase in sorted(places, key=str):
+            for state, event, move in self._moves.get((kind, phase), ()):
                 changed = model.move(state, event, move.label)
                 if _outcome(changed) != _outcome(move):
                     yield state, changed
 
-    def _broken(self, model: ControlModel, differing: Steps) -> Iterator[str]:
-        steps = [*differing, *self._beyond(model, differing)]
+    def _noticed(self, model: ControlModel, differing: Steps) -> str:
+        """By what goes wrong at once if possible, for the states beyond may be many."""
+        found = next(self._broken(differing), None)
+        if found is None:
+            found = next(self._broken([*differing, *self._beyond(model, differing)]), None)
+        return found or self._by_contract(model, differing)
+
+    def _broken(self, steps: Steps) -> Iterator[str]:
         views: dict[Control, Place] = {m.after.control: m.after for _, m in steps}
         for claim in self.claims:
             if isinstance(claim, Sometimes | LeadsTo):

@@ -1,11 +1,19 @@
 """Fixtures of the live tests: a bench without threads, and a pool that must leave none."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from blockjob_fsm.executor import Executor
-from tests.live.world import Bench, Notes, live_threads
+from tests.live.world import Bench, Notes, live_threads, threads_before
+
+
+@pytest.fixture(autouse=True)
+def _own_threads() -> None:
+    """A command that is interrupted twice leaves a thread behind; that is not this test's."""
+    threads_before.clear()
+    threads_before.update(threading.enumerate())
 
 
 @pytest.fixture

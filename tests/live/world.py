@@ -139,6 +139,14 @@ def in_thread(target: Callable[[], object], name: str = "test") -> threading.Thr
     return thread
 
 
+#: Threads of executors that ran before the present test: what it did not start, it need not end.
+threads_before: set[threading.Thread] = set()
+
+
 def live_threads() -> list[str]:
-    """The executor's threads that still run, by name."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("blockjob")]
+    """The threads of executors that the present test has started and that still run, by name."""
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread.name.startswith("blockjob") and thread not in threads_before
+    ]

@@ -26,7 +26,7 @@ from blockjob_fsm.bodies.requests import (
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.error_action import ErrorAction
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
-from blockjob_fsm.throttle import Limiter
+from blockjob_fsm.throttle import SLICE_NS, Limiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,6 @@ class ClosedLimiter(Limiter):
     """Lets no operation through that is larger than the quota, not even a slice's first."""
 
     def charge(self, sectors: int, now_ns: int) -> tuple[Limiter, int]:
-        after, delay_ns = Limiter.charge(self, sectors, now_ns)
-        refused = sectors > self.quota_sectors
-        return replace(self, next_slice_ns=after.next_slice_ns), max(delay_ns, refused)
+        if sectors > self.quota_sectors:
+            return self, SLICE_NS
+        return Limiter.charge(self, sectors, now_ns)

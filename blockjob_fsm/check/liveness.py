@@ -37,11 +37,12 @@ def leads_to(space: Space[N], claim: LeadsTo, fairness: Fairness) -> Lasso[N] | 
     if not space.complete:
         return None
     region = _unanswered(space, claim)
-    for component in components(space, region):
-        if _fair_to_stay(space, component, fairness):
-            state = min(component)
-            return Lasso(space.states[state], _stays(space, component, claim))
-    return None
+    fair = [c for c in components(space, region) if _fair_to_stay(space, c, fairness)]
+    if not fair:
+        return None
+    # States are numbered breadth first: the least number is the shortest way.
+    nearest = min(fair, key=min)
+    return Lasso(space.states[min(nearest)], _stays(space, nearest, claim))
 
 
 def _unanswered(space: Space[N], claim: LeadsTo) -> set[int]:

@@ -80,7 +80,8 @@ def _until_violated(
     names = models(proving=False)
     for done, name in enumerate(names, 1):
         rows = (*rows, *_check((lifecycle, mutant, name, max_states)))
-        if any(row.verdict is Verdict.VIOLATED for row in rows):
+        # A witness that is not reached has no trace: a claim that has one tells more.
+        if any(row.verdict is Verdict.VIOLATED and row.trace for row in rows):
             left = len(names) - done
             return rows, (f"{left} models not explored: {name} is violated",) if left else ()
     return rows, ()

@@ -6,6 +6,7 @@ from blockjob_fsm.check.judge import judge
 from blockjob_fsm.check.liveness import Fairness, components, leads_to
 from blockjob_fsm.check.report import Verdict
 from blockjob_fsm.check.space import explore
+from blockjob_fsm.guards import ALWAYS
 from blockjob_fsm.properties import LeadsTo
 from tests.check.graphs import At, Graph, at
 
@@ -44,6 +45,14 @@ def test_the_way_to_the_place_without_return_is_told() -> None:
     (row,) = judge("lost", explore(LOST_WAKE_UP), (REACHES_D,), FAIR)
     assert row.trace is not None
     assert row.trace.labels == ("step to b",)
+
+
+def test_of_two_places_without_return_the_nearer_one_is_told() -> None:
+    far_and_near = Graph(((At.A, "step", At.B), (At.B, "step", At.C), (At.A, "user", At.D)))
+    never = LeadsTo(name="n", claim="it never comes", start=at(At.A), goal=~ALWAYS, witness="a")
+    (row,) = judge("two", explore(far_and_near), (never,), FAIR)
+    assert row.trace is not None
+    assert row.trace.labels == ("user to d",)
 
 
 def test_nothing_is_said_of_what_must_follow_in_a_part_of_a_space() -> None:

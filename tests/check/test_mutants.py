@@ -6,15 +6,27 @@ import pytest
 
 from blockjob_fsm.check.kill import CONTRACT, Killer
 from blockjob_fsm.check.mutants import Mutant, row_mutants, row_names
-from blockjob_fsm.check.named_mutants import NAMED, named_mutants
+from blockjob_fsm.check.named_mutants import NAMED, Named, named_mutants
 from blockjob_fsm.check.run import LIFECYCLES, mutants
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
 from blockjob_fsm.properties import CLASSIC_PROPERTIES, claimed_for
+from models import breakers
 from models import mutants as expected
 
 SAFE = mutants("classic")
 ROWS = [(name, row) for name in LIFECYCLES for row in row_names(LIFECYCLES[name])]
 OF_ROWS = [named for named in NAMED if named.events and (not named.only or "safe" in named.only)]
+
+OF_BODIES = [named for named in NAMED if not named.events]
+#: where a body's mistake shows: by the mutant's name, else by the kind of job
+SHOWN_ON = {
+    "commit": "commit-report",
+    "stream": "stream-ignore",
+    "mirror": "mirror-quiet-stop-stop",
+    "limiter": "stream-unattended-limited",
+    "mirror-reads-before-clearing": "mirror-report",
+    "mirror-without-drain": "mirror-report",
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +77,16 @@ def test_most_mutants_are_noticed_by_a_property(lifecycle: str) -> None:
 
 
 @pytest.mark.parametrize("named", OF_ROWS, ids=lambda named: named.name)
-def test_a_named_mutant_breaks_what_it_says(killer: Killer, named: object) -> None:
-    assert isinstance(named, type(NAMED[0]))
+def test_a_named_mutant_breaks_what_it_says(killer: Killer, named: Named) -> None:
     assert named.breaks in killer.broken(named.of(CLASSIC))
+
+
+@pytest.mark.parametrize("named", OF_BODIES, ids=lambda named: named.name)
+def test_a_named_mutant_of_a_body_breaks_what_it_says(named: Named) -> None:
+    kind = named.name.partition("-")[0]
+    model = SHOWN_ON.get(named.name) or SHOWN_ON[kind]
+    claims = tuple(c for c in breakers.claims_of("classic", model) if c.name == named.breaks)
+    assert breakers.broken("classic", model, named.name, claims) == {named.breaks}
 
 
 def test_no_two_mutants_have_one_name() -> None:

@@ -12,6 +12,7 @@ from blockjob_fsm.check.jobs import JobModel, JobState, Numbered
 from blockjob_fsm.check.judge import judge
 from blockjob_fsm.check.linear_worlds import Chain
 from blockjob_fsm.check.mirror_world import Copying, Pair
+from blockjob_fsm.check.report import Verdict
 from blockjob_fsm.check.run import mutants
 from blockjob_fsm.check.scenarios import FAIR, Scenario, scenarios
 from blockjob_fsm.check.space import explore
@@ -59,6 +60,16 @@ def scenes(model: JobModel) -> set[tuple[ClassicControl, bool, int, bool]]:
     """What can be seen of the states of a model, but for the exact offset."""
     views = [model.view(state) for state in explore(model).states]
     return {(view.control, view.whole, view.ends, view.pivoted) for view in views}
+
+
+@pytest.mark.slow
+def test_a_third_unit_brings_a_mirror_nothing_new() -> None:
+    chosen = scenario("mirror-stop")
+    larger = replace(chosen, devices=Pair(units=3, to_copy=0b111))
+    space = explore(larger.model(CLASSIC))
+    rows = judge(chosen.name, space, claimed_for(chosen.claims, CLASSIC.profile), FAIR)
+    wrong = [row.property for row in rows if row.verdict is not Verdict.HOLDS]
+    assert (len(space.states), space.depth, wrong) == (150_865, 44, [])
 
 
 def test_the_same_model_is_explored_the_same_way_twice() -> None:

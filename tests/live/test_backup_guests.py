@@ -15,8 +15,8 @@ from blockjob_fsm.executor import Executor
 from blockjob_fsm.jobs import backup
 from blockjob_fsm.storage import BlockDevice, Drive, MemoryDevice, RawFile
 from blockjob_fsm.storage.qcow2 import Qcow2File
-from tests.benchmarks.daemon import daemon, raw_node
 from tests.live.world import MIB, contents, pattern
+from tests.qsd import Qsd, raw_node
 from tests.storage.threads import PATIENCE_S, until
 
 GUESTS = 4
@@ -185,12 +185,10 @@ def test_qemus_own_backup_makes_the_same_bytes(length: int, tmp_path: Path, pool
     with RawFile.create(tmp_path / "source.raw", length) as made:
         made.write(MIB // 3, pattern(MIB // 2))
     RawFile.create(theirs, length).close()
-    source = raw_node(tmp_path / "source.raw", {"node-name": "source", "read-only": True})
-    with daemon([source, raw_node(theirs, {"node-name": "target"})]) as monitor:
-        arguments = {"job-id": "b", "device": "source", "target": "target", "sync": "full"}
-        monitor.command("blockdev-backup", **arguments)
-        assert "error" not in monitor.wait_for("BLOCK_JOB_COMPLETED")
-        monitor.command("quit")
+    source = raw_node(tmp_path / "source.raw", node_name="source", read_only=True)
+    with Qsd(source, raw_node(theirs, node_name="target")) as qemu:
+        qemu.execute("blockdev-backup", job_id="b", device="source", target="target", sync="full")
+        assert "error" not in qemu.wait_for_event("BLOCK_JOB_COMPLETED")["data"]
     drive = Drive("d", RawFile.open(tmp_path / "source.raw", read_only=True))
     job = backup(drive, RawFile.create(ours, length), executor=pool)
     assert job.wait(PATIENCE_S)
@@ -219,19 +217,17 @@ def test_qemu_too_fails_the_guests_write_and_goes_on_with_the_backup(
     file_node = {"driver": "file", "filename": str(target)}
     broken = {"driver": "blkdebug", "image": file_node, "inject-error": [fails]}
     nodes = [
-        raw_node(source, {"node-name": "source"}),
+        raw_node(source, node_name="source"),
         {"driver": "raw", "node-name": "target", "file": broken},
     ]
-    with daemon(nodes) as monitor:
-        monitor.command("nbd-server-start", addr=address)
-        monitor.command("block-export-add", **export)
-        arguments = {"job-id": "b", "device": "source", "target": "target", "sync": "none"}
-        monitor.command("blockdev-backup", **arguments)
+    with Qsd(*nodes) as qemu:
+        qemu.execute("nbd-server-start", addr=address)
+        qemu.execute("block-export-add", **export)
+        qemu.execute("blockdev-backup", job_id="b", device="source", target="target", sync="none")
         said = [guest_writes(qemu_io, tmp_path / "nbd") for _ in range(2)]
-        jobs = json.dumps(monitor.command("query-jobs"))
-        monitor.command("block-job-cancel", device="b")
-        monitor.wait_for("BLOCK_JOB_CANCELLED")
-        monitor.command("quit")
+        jobs = json.dumps(qemu.execute("query-jobs"))
+        qemu.execute("block-job-cancel", device="b")
+        qemu.wait_for_event("BLOCK_JOB_CANCELLED")
     assert "No space left on device" in said[0].stdout + said[0].stderr
     assert (said[1].returncode, '"status": "running"' in jobs) == (0, True)
     assert target.read_bytes()[:65536] == b"o" * 65536

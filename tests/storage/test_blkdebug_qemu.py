@@ -25,7 +25,7 @@ from blockjob_fsm.storage.blkdebug_config import (
     parse_config,
 )
 from blockjob_fsm.storage.memory import MemoryDevice
-from tests.benchmarks.daemon import daemon
+from tests.qsd import Qsd
 
 LENGTH = 1 << 20
 INJECT = '[inject-error]\nevent = "read_aio"\n'
@@ -268,9 +268,8 @@ def test_what_qemu_reads_we_read_alike(text: str, qemu_io: Path, tmp_path: Path)
 @pytest.mark.slow
 @pytest.mark.usefixtures("qemu_storage_daemon")
 def test_qemu_knows_the_same_events_and_iotypes() -> None:
-    with daemon([]) as monitor:
-        schema = monitor.command("query-qmp-schema")
-        monitor.command("quit")
+    with Qsd() as qemu:
+        schema = qemu.execute("query-qmp-schema")
     assert isinstance(schema, list)
     enums = [set(entry["values"]) for entry in schema if entry["meta-type"] == "enum"]
     assert set(EVENTS) in enums

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from blockjob_fsm.storage.device import BlockDevice, chain
+from blockjob_fsm.storage.image_error import ImageError
 from blockjob_fsm.storage.qcow2.header import is_qcow2
 from blockjob_fsm.storage.qcow2.image import Qcow2File
-from blockjob_fsm.storage.qcow2.image_error import ImageError
 from blockjob_fsm.storage.qcow2.layout import MAGIC
 from blockjob_fsm.storage.raw import RawFile
 

@@ -8,12 +8,12 @@
         ├── refcounts    which clusters are in use
         ├── epochs       when a cluster given back may be used again
         └── header       bytes to a value and back; what is refused
-    clusters, packed, layout, cache, host_file, image_error: what these stand on
+    clusters, packed, layout, cache, host_file: what these stand on
 
 What opens a chain of images is `storage.chains`.
 """
 
+from blockjob_fsm.storage.image_error import ImageError
 from blockjob_fsm.storage.qcow2.image import Qcow2File
-from blockjob_fsm.storage.qcow2.image_error import ImageError
 
 __all__ = ["ImageError", "Qcow2File"]

@@ -11,6 +11,7 @@ from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from blockjob_fsm.storage.image_error import damaged
 from blockjob_fsm.storage.qcow2.cache import TableCache
 from blockjob_fsm.storage.qcow2.clusters import (
     BAD,
@@ -26,7 +27,6 @@ from blockjob_fsm.storage.qcow2.clusters import (
 )
 from blockjob_fsm.storage.qcow2.header import Header
 from blockjob_fsm.storage.qcow2.host_file import HostFile
-from blockjob_fsm.storage.qcow2.image_error import damaged
 from blockjob_fsm.storage.qcow2.layout import COPIED, HOST_MASK, WORD_BYTES, to_big_endian
 
 #: What cached L2 tables may take up.

@@ -9,9 +9,9 @@ import errno as errno_codes
 import os
 from array import array
 
+from blockjob_fsm.storage.image_error import ImageError
 from blockjob_fsm.storage.qcow2.header import Header, build_header
 from blockjob_fsm.storage.qcow2.host_file import HostFile
-from blockjob_fsm.storage.qcow2.image_error import ImageError
 from blockjob_fsm.storage.qcow2.layout import (
     MAX_CLUSTER_BITS,
     MAX_L1_BYTES,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from blockjob_fsm.storage.qcow2.image_error import CHECK, CONVERT, ImageError
+from blockjob_fsm.storage.image_error import CHECK, CONVERT, ImageError
 from blockjob_fsm.storage.qcow2.layout import (
     MAGIC,
     MAX_BACKING_NAME_BYTES,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from blockjob_fsm.storage.device import Data
-from blockjob_fsm.storage.qcow2.image_error import damaged
+from blockjob_fsm.storage.image_error import damaged
 from blockjob_fsm.storage.raw import RawFile
 
 

@@ -11,12 +11,12 @@ from typing import Self
 
 from blockjob_fsm.storage.device import BlockDevice, Data, Extent
 from blockjob_fsm.storage.faults import FaultyDevice
+from blockjob_fsm.storage.image_error import CONVERT, ImageError, damaged
 from blockjob_fsm.storage.qcow2.cluster_map import Run
 from blockjob_fsm.storage.qcow2.clusters import DATA, KEPT_ZERO, PACKED, UNALLOCATED, ZERO_PLAIN
 from blockjob_fsm.storage.qcow2.creating import new_header, write_new_image
 from blockjob_fsm.storage.qcow2.header import PREFIX_BYTES, Header, header_bytes, parse_header
 from blockjob_fsm.storage.qcow2.host_file import HostFile
-from blockjob_fsm.storage.qcow2.image_error import CONVERT, ImageError, damaged
 from blockjob_fsm.storage.qcow2.layout import whole_sectors
 from blockjob_fsm.storage.qcow2.metadata import Metadata
 from blockjob_fsm.storage.qcow2.packed import CannotUnpack, can_unpack, packed_range, unpack

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from blockjob_fsm.storage.image_error import damaged
 from blockjob_fsm.storage.qcow2.cluster_map import ClusterMap, Run
 from blockjob_fsm.storage.qcow2.epochs import Epochs
 from blockjob_fsm.storage.qcow2.header import Header, build_header
 from blockjob_fsm.storage.qcow2.host_file import HostFile
-from blockjob_fsm.storage.qcow2.image_error import damaged
 from blockjob_fsm.storage.qcow2.layout import COMPRESSED, COPIED, HOST_MASK, WORD_BYTES
 from blockjob_fsm.storage.qcow2.packed import packed_range
 from blockjob_fsm.storage.qcow2.refcounts import Refcounts

@@ -11,10 +11,10 @@ import errno as errno_codes
 from array import array
 from collections.abc import Callable
 
+from blockjob_fsm.storage.image_error import ImageError, damaged
 from blockjob_fsm.storage.qcow2.cache import TableCache
 from blockjob_fsm.storage.qcow2.header import Header
 from blockjob_fsm.storage.qcow2.host_file import HostFile
-from blockjob_fsm.storage.qcow2.image_error import ImageError, damaged
 from blockjob_fsm.storage.qcow2.layout import (
     MAX_REFCOUNT_TABLE_BYTES,
     WORD_BYTES,

@@ -11,9 +11,9 @@ import errno as errno_codes
 from array import array
 
 from blockjob_fsm.storage.device import BlockDevice, read_chain
+from blockjob_fsm.storage.image_error import ImageError
 from blockjob_fsm.storage.qcow2.cluster_map import Run
 from blockjob_fsm.storage.qcow2.clusters import KEPT_ZERO, UNALLOCATED, ZERO_PLAIN
-from blockjob_fsm.storage.qcow2.image_error import ImageError
 from blockjob_fsm.storage.qcow2.layout import COPIED, ZERO
 from blockjob_fsm.storage.qcow2.metadata import Metadata
 

@@ -1,6 +1,6 @@
 """The error of an image that cannot be used as asked: which file, what is wrong, what to do.
 
-Everything that reads image formats raises it, and nothing else of theirs may enter this file.
+Whatever opens image files or reads their formats raises it; nothing else of theirs may enter here.
 """
 
 from __future__ import annotations

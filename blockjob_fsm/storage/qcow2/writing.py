@@ -172,7 +172,9 @@ class Writer:
         if length < self.end:
             self._shrink(length)
         else:
-            self._metadata.make_room(length)
+            with self._metadata.request():
+                # The old L1 table is given back when the request ends.
+                self._metadata.make_room(length)
             gained, self.end = self.end, length
             try:
                 self._clear_gained(gained)

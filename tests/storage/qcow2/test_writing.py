@@ -261,6 +261,12 @@ def test_a_grown_disk_may_need_another_l1_table(path: Path, qemu: Qemu) -> None:
     assert qemu.verdict(path) == CLEAN
 
 
+def test_a_disk_that_only_grew_has_given_its_old_l1_table_back(path: Path, qemu: Qemu) -> None:
+    with Qcow2File.create(path, 32 * KIB, cluster_size=512) as device:
+        device.resize(64 * MIB)
+    assert qemu.verdict(path) == CLEAN
+
+
 def test_a_shrunk_disk_gives_its_clusters_back(path: Path, qemu: Qemu) -> None:
     with Qcow2File.create(path, 8 * MIB, cluster_size=4096) as device:
         device.write(0, b"d" * 8 * MIB)

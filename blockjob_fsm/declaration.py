@@ -41,11 +41,15 @@ class Actor(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """A named input of the machine and the values it carries."""
+    """A named input of the machine and the values it carries.
+
+    `verb` is what an error calls it, where that is not its name.
+    """
 
     name: str
     actor: Actor
     arguments: tuple[Argument, ...] = ()
+    verb: str = ""
 
     def __call__(self, *values: Value) -> Event:
         return Event(self, values)
@@ -67,10 +71,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Something the machine tells the world to do; `what` is the sentence diagrams show."""
+    """Something the machine tells the world to do; `what` is the sentence diagrams show.
+
+    `since` is the first release that does it; empty means all.
+    """
 
     name: str
     what: str
+    since: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -80,7 +88,8 @@ class Output:
 class Rule:
     """A transition: at any of `events` in any of `phases`, if `when` holds.
 
-    `to` None keeps the phase. `only` names the profiles that have the row; empty means all.
+    `to` None keeps the phase. `only` names the profiles that have the row; empty means all. `since`
+    is the first release that has it, `until` the first that has it no more.
     """
 
     events: tuple[EventKind, ...]
@@ -91,6 +100,8 @@ class Rule:
     sets: tuple[Assignment, ...] = ()
     does: tuple[Output, ...] = ()
     only: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
 
     def __str__(self) -> str:
         return _row_text(self.events, self.phases, self.when, f"-> {word(self.to or 'same')}")
@@ -100,7 +111,8 @@ class Rule:
 class Refusal:
     """A declared refusal: the request is answered with `error` and nothing changes.
 
-    `subject` fills the error's text where it is not the device's name.
+    `subject` fills the error's text where it is not the device's name. `only`, `since` and `until`
+    are as in a rule.
     """
 
     events: tuple[EventKind, ...]
@@ -110,6 +122,8 @@ class Refusal:
     when: Guard = ALWAYS
     subject: str | None = None
     only: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
 
     def __str__(self) -> str:
         return _row_text(self.events, self.phases, self.when, f"refused: {self.error.__name__}")
@@ -145,7 +159,13 @@ class Refused(Generic[C_co]):
         """The declared error, worded for this device."""
         assert self.refusal is not None, self.reason
         subject = device if self.refusal.subject is None else self.refusal.subject
-        return self.refusal.error(subject, detail=self.reason)
+        kind = self.event.kind
+        return self.refusal.error(
+            subject,
+            detail=self.reason,
+            state=word(self.state.phase),
+            verb=kind.verb or kind.name.replace("_", "-"),
+        )
 
 
 Row = Rule | Refusal
@@ -202,8 +222,31 @@ RowT = TypeVar("RowT", bound=Row)
 
 
 def of_profile(rows: tuple[RowT, ...], profile: str) -> tuple[RowT, ...]:
-    """The rows a profile has, in their order."""
-    return tuple(row for row in rows if not row.only or profile in row.only)
+    """The rows a profile has, in their order, with the outputs it has.
+
+    A row or output with a release needs a profile that is one.
+    """
+    kept = [row for row in rows if not row.only or profile in row.only]
+    kept = [row for row in kept if has_release(profile, row.since, row.until)]
+    return tuple(_with_outputs_of(row, profile) for row in kept)
+
+
+def has_release(profile: str, since: str, until: str = "") -> bool:
+    """Whether a release is not before `since` and before `until`; empty is no bound."""
+    if since and release(profile) < release(since):
+        return False
+    return not until or release(profile) < release(until)
+
+
+def release(text: str) -> tuple[int, ...]:
+    """A release as numbers that compare: "10.1" comes after "8.2"."""
+    return tuple(map(int, text.split(".")))
+
+
+def _with_outputs_of(row: RowT, profile: str) -> RowT:
+    if not isinstance(row, Rule) or not any(output.since for output in row.does):
+        return row
+    return replace(row, does=tuple(o for o in row.does if has_release(profile, o.since)))
 
 
 def _index(rows: tuple[RowT, ...]) -> dict[tuple[EventKind, Enum], tuple[RowT, ...]]:

@@ -13,11 +13,22 @@
     ├── TopIsActive              commit of the active layer
     ├── InvalidMerge             commit of an image into itself
     ├── InvalidParameter         a parameter's value is out of range
-    └── NotSupported             the job type lacks the operation
+    ├── NotSupported             the job type lacks the operation
+    │                            since the job API of 2.12:
+    ├── JobNotFound              no job of that id
+    ├── BlockJobNotFound         no block job of that id
+    ├── CannotAcceptVerb         the verb is not for the job's status
+    ├── JobAlreadyPaused         the user has paused the job before
+    ├── JobNotPaused             resume of a job that the user has not paused
+    ├── CannotBeCompleted        a cancelled job, or one whose type has no such step
+    ├── NegativeSpeed            a speed below 0
+    ├── CannotChange             the job type has nothing to change
+    └── ChangeNotImplemented     a copy mode that cannot be changed to
     IllegalStep                  an AssertionError: our own code broke the lifecycle
 
-Source of classes and texts: the QMP errors of QEMU 1.3. A disk's failure is not in this tree: it
-is a value that goes back into the job. Nothing that needs another module may enter this file.
+Source of classes and texts: the QMP errors of QEMU 1.3, and those of 7.2 for the job API. A disk's
+failure is not in this tree: it is a value that goes back into the job. Nothing that needs another
+module may enter this file.
 """
 
 from __future__ import annotations
@@ -26,21 +37,26 @@ from __future__ import annotations
 class QmpError(Exception):
     """A refused request: `subject` fills the text, `detail` says what was missing.
 
-    `qmp_class` and `desc` are exactly what goes on the wire; `str()` appends the detail for people.
+    `state` and `verb` fill the texts that name them. `qmp_class` and `desc` are exactly what goes
+    on the wire; `str()` appends the detail for people.
     """
 
     qmp_class = "GenericError"
     text = "{}"
 
-    def __init__(self, subject: str = "", *, detail: str = "") -> None:
+    def __init__(
+        self, subject: str = "", *, detail: str = "", state: str = "", verb: str = ""
+    ) -> None:
         super().__init__(subject)
         self.subject = subject
         self.detail = detail
+        self.state = state
+        self.verb = verb
 
     @property
     def desc(self) -> str:
         """The error's text on the wire."""
-        return self.text.format(self.subject)
+        return self.text.format(self.subject, state=self.state, verb=self.verb)
 
     def to_qmp(self) -> dict[str, str]:
         """The `error` member of a QMP reply: {class, desc}."""
@@ -128,6 +144,61 @@ class NotSupported(QmpError):
     """The job type lacks the operation."""
 
     text = "Not supported"
+
+
+class JobNotFound(QmpError):
+    """No job has the id."""
+
+    text = "Job not found"
+
+
+class BlockJobNotFound(QmpError):
+    """No block job has the id; a job of another kind looks the same to block-job commands."""
+
+    qmp_class = "DeviceNotActive"
+    text = "Block job '{}' not found"
+
+
+class CannotAcceptVerb(QmpError):
+    """The verb table has no place for the verb in the job's status."""
+
+    text = "Job '{}' in state '{state}' cannot accept command verb '{verb}'"
+
+
+class JobAlreadyPaused(QmpError):
+    """A user's pause does not count twice."""
+
+    text = "Job is already paused"
+
+
+class JobNotPaused(QmpError):
+    """Only a user's pause can be resumed, not a drain's."""
+
+    text = "Can't resume a job that was not paused"
+
+
+class CannotBeCompleted(QmpError):
+    """The job was cancelled, or its type does not complete on request."""
+
+    text = "The active block job '{}' cannot be completed"
+
+
+class NegativeSpeed(QmpError):
+    """A speed is bytes per second, 0 meaning no limit."""
+
+    text = "Parameter '{}' expects a non-negative value"
+
+
+class CannotChange(QmpError):
+    """The job type has no option that changes while it runs."""
+
+    text = "Job type does not support change"
+
+
+class ChangeNotImplemented(QmpError):
+    """There is no way back from the copy mode."""
+
+    text = "Change to copy mode '{}' is not implemented"
 
 
 class IllegalStep(AssertionError):

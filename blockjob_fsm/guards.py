@@ -93,6 +93,10 @@ class Variable(Term):
 class Choice(Variable):
     """A field whose domain is an Enum."""
 
+    def among(self, *members: Enum) -> Guard:
+        """The guard that the field is one of these."""
+        return Any(tuple(self.equals(member) for member in members))
+
 
 @dataclass(frozen=True, slots=True)
 class Number(Variable):
@@ -100,9 +104,13 @@ class Number(Variable):
 
     domain: type = int
 
-    def less_than(self, bound: int) -> Guard:
+    def less_than(self, bound: Term | int) -> Guard:
         """The guard that the field is below the bound."""
-        return Less(self, bound)
+        return Less(self, _term(bound))
+
+    def plus(self, change: int) -> Term:
+        """The field's value and so much more."""
+        return Plus(self, change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +148,9 @@ class Argument(Term):
     def value(self, state: Control, values: Values) -> Value:
         return values[self.position]
 
-    def less_than(self, bound: int) -> Guard:
+    def less_than(self, bound: Term | int) -> Guard:
         """The guard that the argument is below the bound."""
-        return Less(self, bound)
+        return Less(self, _term(bound))
 
     def __str__(self) -> str:
         return self.name
@@ -169,12 +177,10 @@ class Less(Guard):
     """A number is below a bound."""
 
     left: Term
-    bound: int
+    bound: Term
 
     def holds(self, state: Control, values: Values) -> bool:
-        number = self.left.value(state, values)
-        assert isinstance(number, int), "only numbers are ordered"
-        return number < self.bound
+        return _number(self.left, state, values) < _number(self.bound, state, values)
 
     def __str__(self) -> str:
         return f"{self.left} < {self.bound}"
@@ -248,6 +254,20 @@ class Choose(Term):
         return f"{self.then} if {self.when} else {self.otherwise}"
 
 
+@dataclass(frozen=True, slots=True)
+class Plus(Term):
+    """A number and a fixed change of it."""
+
+    left: Term
+    change: int
+
+    def value(self, state: Control, values: Values) -> Value:
+        return _number(self.left, state, values) + self.change
+
+    def __str__(self) -> str:
+        return f"{self.left} {'-' if self.change < 0 else '+'} {abs(self.change)}"
+
+
 ALWAYS: Guard = All(())
 
 
@@ -260,6 +280,12 @@ class Assignment:
 
     def __str__(self) -> str:
         return f"{self.variable} := {self.term}"
+
+
+def _number(term: Term, state: Control, values: Values) -> int:
+    number = term.value(state, values)
+    assert isinstance(number, int), "only numbers are ordered and counted"
+    return number
 
 
 def _is_true(term: Term) -> bool:

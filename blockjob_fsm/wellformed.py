@@ -24,6 +24,7 @@ from blockjob_fsm.guards import (
     Guard,
     Less,
     Not,
+    Plus,
     Term,
     Value,
     Variable,
@@ -64,9 +65,9 @@ def symbols_of(term: Term) -> set[Symbol]:
             return {symbol for part in parts for symbol in symbols_of(part)}
         case Not(part):
             return symbols_of(part)
-        case Equal(left, right):
+        case Equal(left, right) | Less(left, right):
             return symbols_of(left) | symbols_of(right)
-        case Less(left, _):
+        case Plus(left, _):
             return symbols_of(left)
         case Choose(when, then, otherwise):
             return symbols_of(when) | symbols_of(then) | symbols_of(otherwise)
@@ -82,10 +83,10 @@ def constants_of(term: Term) -> set[int]:
             return {number for part in parts for number in constants_of(part)}
         case Not(part):
             return constants_of(part)
-        case Equal(left, right):
+        case Equal(left, right) | Less(left, right):
             return constants_of(left) | constants_of(right)
-        case Less(_, bound):
-            return {bound}
+        case Plus(left, change):
+            return constants_of(left) | {change}
         case Choose(when, then, otherwise):
             return constants_of(when) | constants_of(then) | constants_of(otherwise)
         case Constant(number) if isinstance(number, int) and not isinstance(number, bool):

@@ -147,7 +147,7 @@ def test_a_guard_holds_where_it_says(guard: Guard, hot: bool, initial: bool) -> 
 
 def test_only_numbers_are_ordered() -> None:
     with pytest.raises(AssertionError, match="only numbers"):
-        Less(PHASE, 1).holds(Sink(), ())
+        Less(PHASE, Constant(1)).holds(Sink(), ())
 
 
 @pytest.mark.parametrize("kind", VALUES + DECLARED, ids=lambda kind: str(kind.__name__))

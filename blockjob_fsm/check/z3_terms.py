@@ -23,6 +23,7 @@ from blockjob_fsm.guards import (
     Equal,
     Less,
     Not,
+    Plus,
     Term,
     Value,
     Variable,
@@ -96,7 +97,9 @@ def formula(term: Term, at: At) -> Formula:
         case Equal(left=left, right=right):
             return formula(left, at) == formula(right, at)
         case Less(left=left, bound=bound):
-            return formula(left, at) < bound
+            return formula(left, at) < formula(bound, at)
+        case Plus(left=left, change=change):
+            return formula(left, at) + change
         case Choose(when=when, then=then, otherwise=otherwise):
             return chosen(formula(when, at), formula(then, at), formula(otherwise, at))
     raise AssertionError(f"unknown term {term!r}")

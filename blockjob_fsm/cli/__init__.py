@@ -4,7 +4,9 @@
     problems   exit statuses, and errors as one line
     options    what is typed as text: speeds, faults
     files      images named on the command line, and standard streams in their place
-    following  the main thread's part while a job runs
+    following  what reaches the main thread while a job runs
+    running    a job from start to end, whatever it does
+    copying    a mirror's errors, and what becomes of its target
     progress   how far a job is, for eyes and for programs
     mirror, demo, check, diagram: one command each
 

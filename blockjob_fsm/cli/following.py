@@ -1,4 +1,4 @@
-"""The main thread's part while a job runs: what happens to the job, and what the user presses.
+"""What reaches the main thread while a job runs: events of the job, and what the user presses.
 
 Listeners and signal handlers only put a message into the inbox; every verb is called by whoever
 reads it, so that no signal strikes in the middle of a verb.

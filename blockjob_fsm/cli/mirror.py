@@ -60,16 +60,11 @@ def mirror(order: Order) -> Status:
         stack.callback(show.close)
         # The job's from here on: it closes them, unless a request hangs in them.
         opened.pop_all()
-        copying = Copying(
-            shown(order.source),
-            target,
-            Policies(order.sync, order.on_source_error, order.on_target_error, order.speed),
-            inbox,
-            show,
-        )
         reader = _Faulty(source, order.faults, on_source=True)
         writer = _Faulty(target.device, order.faults, on_source=False)
-        copying.run(Drive("source", reader.device, policy=policy), writer.device)
+        policies = Policies(order.sync, order.on_source_error, order.on_target_error, order.speed)
+        copying = Copying(shown(order.source), target, writer.device, policies, inbox, show)
+        copying.run(Drive("source", reader.device, policy=policy))
         for fault in (*reader.idle(), *writer.idle()):
             # A test of error handling in which nothing failed must not pass for one.
             say(f"--inject {fault.text}: no such request came, so nothing failed")

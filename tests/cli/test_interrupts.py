@@ -75,9 +75,9 @@ def test_a_second_interrupt_leaves_a_hanging_request_behind(workplace: Path) -> 
     inbox.interrupt()
     inbox.interrupt()
     hanging = FaultyDevice(target.device, Fault("write", hold=gate))
-    copying = Copying("a.img", target, Policies(), inbox, Quiet())
+    copying = Copying("a.img", target, hanging, Policies(), inbox, Quiet())
     with pytest.raises(Problem, match=r"a request still in flight; b\.img was removed") as caught:
-        copying.run(drive, hanging)
+        copying.run(drive)
     job = drive.job
     gate.release()
     assert isinstance(job, BlockJob)

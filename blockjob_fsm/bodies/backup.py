@@ -26,6 +26,7 @@ from blockjob_fsm.bodies.requests import (
     GetLength,
     HandleError,
     InitialBitmap,
+    JobView,
     Length,
     Mirrored,
     Noted,
@@ -37,7 +38,6 @@ from blockjob_fsm.bodies.requests import (
     Woken,
 )
 from blockjob_fsm.error_action import ErrorAction, OnError
-from blockjob_fsm.lifecycles.classic_words import ClassicControl
 
 #: Least unit that is saved at a time; a target of larger clusters is filled by whole clusters.
 CHUNK_BYTES = 64 * 1024
@@ -92,7 +92,7 @@ class Backup:
         """Offset is the length less the chunks that are left; it never goes back."""
         return Progress(self.offset, self.length)
 
-    def next_request(self, control: ClassicControl) -> Request:
+    def next_request(self, control: JobView) -> Request:
         """The one request of the present stage."""
         match self.stage:
             case Stage.LENGTH:
@@ -115,7 +115,7 @@ class Backup:
                 return Finish(self.ret)
         return self._handle_error()
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Backup:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
         """The body after an answer to `next_request`."""
         match outcome:
             case Length(length):
@@ -137,7 +137,7 @@ class Backup:
                 return replace(self, stage=Stage.CLEAN_UP if leaves else Stage.FINISH)
         raise AssertionError(f"{outcome} answers nothing a backup asks")
 
-    def _span(self, control: ClassicControl) -> int:
+    def _span(self, control: JobView) -> int:
         if self.sync is Sync.NONE:
             # Only the guest's writes save chunks; the body looks how many they were.
             return 0
@@ -155,7 +155,7 @@ class Backup:
         # The sleep comes before the first chunk: who is asked to pause at once parks at once.
         return replace(self._with_left(chunks), stage=Stage.SLEEP, delay_ns=0)
 
-    def _on_copied(self, outcome: Mirrored, control: ClassicControl) -> Backup:
+    def _on_copied(self, outcome: Mirrored, control: JobView) -> Backup:
         # The chunk that failed comes after all others.
         cursor = outcome.first + outcome.copied + bool(outcome.errno)
         saved = self.left - outcome.dirty
@@ -169,7 +169,7 @@ class Backup:
             return replace(copied, stage=Stage.SLEEP, delay_ns=IDLE_NS)
         return copied._pace(control) if outcome.dirty else replace(copied, stage=Stage.FLUSH)
 
-    def _pace(self, control: ClassicControl) -> Backup:
+    def _pace(self, control: JobView) -> Backup:
         """What comes between two requests: a limiter's delay, or a sleep of no length."""
         return replace(self, stage=Stage.CHARGE if control.speed else Stage.SLEEP, delay_ns=0)
 
@@ -179,7 +179,7 @@ class Backup:
             return replace(failed, charge=self.chunk)
         return replace(self, stage=Stage.CLEAN_UP, ret=-errno)
 
-    def _on_action(self, action: ErrorAction, control: ClassicControl) -> Backup:
+    def _on_action(self, action: ErrorAction, control: JobView) -> Backup:
         if action is ErrorAction.REPORT:
             return replace(self, stage=Stage.CLEAN_UP, ret=-self.errno)
         return self._pace(control)

@@ -24,6 +24,7 @@ from blockjob_fsm.bodies.requests import (
     Extent,
     Failed,
     Finish,
+    JobView,
     Length,
     Noted,
     Outcome,
@@ -34,7 +35,6 @@ from blockjob_fsm.bodies.requests import (
     Woken,
 )
 from blockjob_fsm.error_action import ErrorAction, OnError
-from blockjob_fsm.lifecycles.classic_words import ClassicControl
 
 UNIT_BYTES = 512 * 1024
 BATCH_BYTES = 64 * UNIT_BYTES
@@ -117,7 +117,7 @@ class LinearBody:
 
     # -- the loop
 
-    def next_request(self, control: ClassicControl) -> Request:
+    def next_request(self, control: JobView) -> Request:
         """The one request of the present stage."""
         match self.stage:
             case Stage.BEGIN:
@@ -143,7 +143,7 @@ class LinearBody:
         assert self.stage is Stage.FINISH, self.stage
         return Finish(self.ret)
 
-    def on_outcome(self: B, outcome: Outcome, control: ClassicControl) -> B:
+    def on_outcome(self: B, outcome: Outcome, control: JobView) -> B:
         """The body after an answer to `next_request`."""
         match outcome:
             case Length(length):
@@ -167,14 +167,14 @@ class LinearBody:
                 return self._on_done(control)
         raise AssertionError(f"{outcome} answers nothing a {type(self).__name__} asks")
 
-    def _span(self, control: ClassicControl) -> int:
+    def _span(self, control: JobView) -> int:
         return self.unit if control.speed else self.batch
 
     def _next_unit(self: B) -> B:
         over = self.offset == self.length
         return replace(self, stage=Stage.LEAVE if over else Stage.SLEEP, run=0)
 
-    def _on_extent(self: B, needs_copy: bool, length: int, control: ClassicControl) -> B:
+    def _on_extent(self: B, needs_copy: bool, length: int, control: JobView) -> B:
         assert 0 < length <= self.length - self.offset, "an extent has a size within the query"
         if not needs_copy:
             return replace(self, offset=self.offset + length)._next_unit()
@@ -200,7 +200,7 @@ class LinearBody:
         skipped = min(self.unit, self.run or self.length - self.offset)
         return replace(self, offset=self.offset + skipped, error=first)._next_unit()
 
-    def _on_done(self: B, control: ClassicControl) -> B:
+    def _on_done(self: B, control: JobView) -> B:
         match self.stage:
             case Stage.ENTER:
                 return self._next_unit()

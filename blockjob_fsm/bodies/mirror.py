@@ -27,6 +27,7 @@ from blockjob_fsm.bodies.requests import (
     GetLength,
     HandleError,
     InitialBitmap,
+    JobView,
     Length,
     Mirrored,
     Noted,
@@ -38,7 +39,6 @@ from blockjob_fsm.bodies.requests import (
     Woken,
 )
 from blockjob_fsm.error_action import ErrorAction, OnError
-from blockjob_fsm.lifecycles.classic_words import ClassicControl
 
 CHUNK_BYTES = 1024 * 1024
 # More than a fast disk copies until the executor has the job come back to publish its progress.
@@ -93,7 +93,7 @@ class Mirror:
         """Offset is length less the dirty chunks until synced, so it may be negative."""
         return Progress(self.offset, self.length)
 
-    def next_request(self, control: ClassicControl) -> Request:
+    def next_request(self, control: JobView) -> Request:
         """The one request of the present stage."""
         match self.stage:
             case Stage.LENGTH:
@@ -120,7 +120,7 @@ class Mirror:
                 return Finish(self.ret)
         return self._handle_error()
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Mirror:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Mirror:
         """The body after an answer to `next_request`."""
         match outcome:
             case Length(length):
@@ -146,7 +146,7 @@ class Mirror:
             return HandleError(self.on_source_error, is_read=True, errno=self.errno)
         return HandleError(self.on_target_error, is_read=False, errno=self.errno, on_target=True)
 
-    def _on_mirrored(self, outcome: Mirrored, control: ClassicControl) -> Mirror:
+    def _on_mirrored(self, outcome: Mirrored, control: JobView) -> Mirror:
         # A chunk that failed is dirty again, and comes after all others: `copied` are good, it is
         # the one behind them.
         cursor = outcome.first + outcome.copied + bool(outcome.errno)
@@ -157,12 +157,12 @@ class Mirror:
             )
         return copied._after_iteration(control)
 
-    def _after_iteration(self, control: ClassicControl) -> Mirror:
+    def _after_iteration(self, control: JobView) -> Mirror:
         if self.dirty == 0:
             return replace(self, stage=Stage.FLUSH)
         return self._pace(control)
 
-    def _on_count(self, chunks: int, control: ClassicControl) -> Mirror:
+    def _on_count(self, chunks: int, control: JobView) -> Mirror:
         counted = replace(self, dirty=chunks)
         if self.stage is Stage.BITMAP:
             return replace(counted, stage=Stage.COPY)
@@ -172,12 +172,12 @@ class Mirror:
         synced = replace(counted, offset=self.length)
         return synced._after_flush(control) if control.synced else synced._at(Stage.READY)
 
-    def _after_flush(self, control: ClassicControl) -> Mirror:
+    def _after_flush(self, control: JobView) -> Mirror:
         if not (control.should_complete or control.cancelled):
             return self._pace(control)
         return self._at(Stage.COPY if self.dirty else Stage.DRAIN)
 
-    def _pace(self, control: ClassicControl) -> Mirror:
+    def _pace(self, control: JobView) -> Mirror:
         """What comes between two iterations: a limiter's delay, or a rest when in step."""
         if control.synced:
             finishing = control.should_complete or control.cancelled
@@ -193,12 +193,12 @@ class Mirror:
         leaks = self.stage is Stage.LENGTH and self.leak_on_bad_length
         return replace(self, stage=Stage.FINISH if leaks else Stage.CLEAN_UP, ret=-errno)
 
-    def _on_action(self, action: ErrorAction, control: ClassicControl) -> Mirror:
+    def _on_action(self, action: ErrorAction, control: JobView) -> Mirror:
         if action is ErrorAction.REPORT:
             return replace(self, stage=Stage.CLEAN_UP, ret=-self.errno)
         return self._pace(control)
 
-    def _on_noted(self, control: ClassicControl) -> Mirror:
+    def _on_noted(self, control: JobView) -> Mirror:
         match self.stage:
             case Stage.READY:
                 return self._after_flush(control)

@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Protocol, TypeVar
 
 from blockjob_fsm.error_action import ErrorAction, OnError
-from blockjob_fsm.lifecycles.classic_words import ClassicControl
 
 
 class Sync(Enum):
@@ -280,6 +279,23 @@ Outcome = Woken | Delay | ErrorHandled | Noted | IoOutcome
 # ---- the body's interface
 
 
+class JobView(Protocol):
+    """What a body may know of the job's control state, in whichever lifecycle.
+
+    `speed` is in bytes per second, 0 for no limit; `cancelled`: the job was asked to end;
+    `synced`: it is in step with its target; `should_complete`: the user asked it to complete.
+    """
+
+    @property
+    def speed(self) -> int: ...
+    @property
+    def cancelled(self) -> bool: ...
+    @property
+    def synced(self) -> bool: ...
+    @property
+    def should_complete(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What query-block-jobs publishes, in bytes."""
@@ -298,8 +314,8 @@ class Body(Protocol):
     def progress(self) -> Progress:
         """The published offset and length."""
 
-    def next_request(self, control: ClassicControl) -> Request:
+    def next_request(self, control: JobView) -> Request:
         """What the body wants now."""
 
-    def on_outcome(self: Self, outcome: Outcome, control: ClassicControl) -> Self:
+    def on_outcome(self: Self, outcome: Outcome, control: JobView) -> Self:
         """The body once its request has been answered."""

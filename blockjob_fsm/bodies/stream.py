@@ -9,8 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from blockjob_fsm.bodies.linear import LinearBody, Stage
-from blockjob_fsm.bodies.requests import Act, ChangeBacking, Do, GetLength, HandleError, Request
-from blockjob_fsm.lifecycles.classic_words import ClassicControl
+from blockjob_fsm.bodies.requests import (
+    Act,
+    ChangeBacking,
+    Do,
+    GetLength,
+    HandleError,
+    JobView,
+    Request,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Stream(LinearBody):
     def copy_failed(self, errno: int) -> Stream:
         return replace(self, stage=Stage.ERROR, errno=errno)
 
-    def next_request(self, control: ClassicControl) -> Request:
+    def next_request(self, control: JobView) -> Request:
         if self.stage is Stage.ERROR:
             # Whichever side failed, stream calls it a read, as QEMU does.
             return HandleError(self.on_error, is_read=True, errno=self.errno)

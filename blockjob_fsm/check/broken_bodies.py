@@ -19,13 +19,13 @@ from blockjob_fsm.bodies.requests import (
     Do,
     ErrorHandled,
     HandleError,
+    JobView,
     Outcome,
     Request,
     Sleep,
 )
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.error_action import ErrorAction
-from blockjob_fsm.lifecycles.classic_words import ClassicControl
 from blockjob_fsm.throttle import SLICE_NS, Limiter
 
 
@@ -33,7 +33,7 @@ from blockjob_fsm.throttle import SLICE_NS, Limiter
 class SleeplessStream(Stream):
     """Copies on without a sleep between two units."""
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> SleeplessStream:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> SleeplessStream:
         after = Stream.on_outcome(self, outcome, control)
         copied = isinstance(outcome, Copied) and after.stage is Stage.SLEEP
         return replace(after, stage=Stage.QUERY) if copied else after
@@ -43,7 +43,7 @@ class SleeplessStream(Stream):
 class HastyStream(Stream):
     """Takes the first unit for the last."""
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> HastyStream:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> HastyStream:
         after = Stream.on_outcome(self, outcome, control)
         done = isinstance(outcome, Copied) and not outcome.errno
         return replace(after, stage=Stage.LEAVE, offset=after.length) if done else after
@@ -53,7 +53,7 @@ class HastyStream(Stream):
 class KeepingStream(Stream):
     """Finishes without having dropped the backing file."""
 
-    def next_request(self, control: ClassicControl) -> Request:
+    def next_request(self, control: JobView) -> Request:
         asked = Stream.next_request(self, control)
         return Do() if isinstance(asked, ChangeBacking) else asked
 
@@ -62,7 +62,7 @@ class KeepingStream(Stream):
 class ForgetfulStream(Stream):
     """Forgets an error that it ignored."""
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> ForgetfulStream:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> ForgetfulStream:
         after = Stream.on_outcome(self, outcome, control)
         ignored = outcome == ErrorHandled(ErrorAction.IGNORE)
         return replace(after, error=0) if ignored else after
@@ -83,7 +83,7 @@ class TalkativeCommit(Commit):
     def copy_failed(self, errno: int) -> TalkativeCommit:
         return replace(self, stage=Stage.ERROR, errno=errno)
 
-    def next_request(self, control: ClassicControl) -> Request:
+    def next_request(self, control: JobView) -> Request:
         if self.stage is Stage.ERROR:
             return HandleError(self.on_error, is_read=False, errno=self.errno)
         return LinearBody.next_request(self, control)
@@ -101,7 +101,7 @@ class LeakyCommit(Commit):
 class SleeplessMirror(Mirror):
     """Goes round without a sleep."""
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Mirror:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Mirror:
         after = Mirror.on_outcome(self, outcome, control)
         asleep = isinstance(after.next_request(control), Sleep)
         return replace(after, stage=MirrorStage.COPY) if asleep else after
@@ -111,7 +111,7 @@ class SleeplessMirror(Mirror):
 class UndrainedMirror(Mirror):
     """Decides after the flush, with the guest's writes still in flight."""
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Mirror:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Mirror:
         after = Mirror.on_outcome(self, outcome, control)
         drains = after.stage is MirrorStage.DRAIN
         return replace(after, stage=MirrorStage.DECIDE) if drains else after
@@ -121,7 +121,7 @@ class UndrainedMirror(Mirror):
 class StuckMirror(Mirror):
     """Never publishes that it has reached the end."""
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Mirror:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Mirror:
         after = Mirror.on_outcome(self, outcome, control)
         counted = isinstance(outcome, DirtyCount) and after.stage is MirrorStage.READY
         return replace(after, offset=0) if counted else after
@@ -131,7 +131,7 @@ class StuckMirror(Mirror):
 class LeakyMirror(Mirror):
     """Ends without switching dirty tracking off."""
 
-    def next_request(self, control: ClassicControl) -> Request:
+    def next_request(self, control: JobView) -> Request:
         asked = Mirror.next_request(self, control)
         return Do((Act.TARGET_STATUS_OFF,)) if isinstance(asked, Do) else asked
 

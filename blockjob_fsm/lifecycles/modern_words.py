@@ -76,6 +76,11 @@ class ModernControl(Control):
     speed: int = 0
     ret: int = 0
 
+    @property
+    def synced(self) -> bool:
+        """Whether the job is ready, parked or not."""
+        return self.phase in (Status.READY, Status.STANDBY)
+
 
 STATUS = Choice("phase", Status)
 BLOCK_JOB = Flag("block_job")

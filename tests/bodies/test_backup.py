@@ -21,6 +21,7 @@ from blockjob_fsm.bodies.requests import (
     GetLength,
     HandleError,
     InitialBitmap,
+    JobView,
     Length,
     Mirrored,
     Noted,
@@ -56,9 +57,7 @@ KIB64 = 65536
 FREE, LIMITED = ClassicControl(), ClassicControl(speed=1)
 
 
-def told(
-    body: Backup, *outcomes: Outcome, control: ClassicControl = FREE
-) -> tuple[Backup, list[Request]]:
+def told(body: Backup, *outcomes: Outcome, control: JobView = FREE) -> tuple[Backup, list[Request]]:
     """The body after the outcomes, and what it asked for on the way and asks for now."""
     asked = [body.next_request(control)]
     for outcome in outcomes:
@@ -195,7 +194,7 @@ def of(verdict: Verdict, rows: tuple[Row, ...]) -> list[str]:
 class HastyBackup(Backup):
     """Takes the first chunk for the last."""
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Backup:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
         after = Backup.on_outcome(self, outcome, control)
         copied = isinstance(outcome, Mirrored) and after.stage is Stage.SLEEP
         return replace(after, stage=Stage.DECIDE) if copied else after
@@ -205,7 +204,7 @@ class HastyBackup(Backup):
 class SleeplessBackup(Backup):
     """Goes round without a sleep."""
 
-    def on_outcome(self, outcome: Outcome, control: ClassicControl) -> Backup:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
         after = Backup.on_outcome(self, outcome, control)
         copied = isinstance(outcome, Mirrored) and after.stage is Stage.SLEEP
         return replace(after, stage=Stage.COPY) if copied else after
@@ -215,7 +214,7 @@ class SleeplessBackup(Backup):
 class LeakyBackup(Backup):
     """Ends without letting guests write freely again."""
 
-    def next_request(self, control: ClassicControl) -> Request:
+    def next_request(self, control: JobView) -> Request:
         asked = Backup.next_request(self, control)
         return Do() if isinstance(asked, Do) else asked
 

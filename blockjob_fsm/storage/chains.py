@@ -47,6 +47,7 @@ class _Link:
     format_name: str | None
     overlay: Qcow2File | None = None
     read_only: bool = True
+    lock: bool = True
 
 
 @dataclass(slots=True)
@@ -58,9 +59,15 @@ class _Opened:
 
 
 def open_chain(
-    path: str | os.PathLike[str], format_name: str | None = None, *, read_only: bool = True
+    path: str | os.PathLike[str],
+    format_name: str | None = None,
+    *,
+    read_only: bool = True,
+    lock: bool = True,
 ) -> BlockDevice:
     """Open an image and all that lies below it; only the image itself may be written.
+
+    All of them are locked against others, unless `lock=False`, which is only for reading.
 
     `format_name` is "raw" or "qcow2". Without it the file's first bytes decide, but then no raw
     image is opened for writing: a guest could write another format's header into it, and the next
@@ -71,7 +78,7 @@ def open_chain(
     top = os.fspath(path)
     if not os.path.lexists(top):
         _refuse_protocols(top, top)
-    link: _Link | None = _Link(top, format_name, read_only=read_only)
+    link: _Link | None = _Link(top, format_name, read_only=read_only, lock=lock)
     try:
         while link is not None:
             link = _open_link(link, opened)
@@ -135,7 +142,7 @@ def _open_link(link: _Link, opened: _Opened) -> _Link | None:
     if format_name not in _OPENERS:
         what = f"the format {format_name!r} is not supported (raw and qcow2 are)"
         raise ImageError(errno_codes.ENOTSUP, what, link.path, "convert it with `qemu-img convert`")
-    layer = _OPENERS[format_name](link.path, read_only=link.read_only)
+    layer = _OPENERS[format_name](link.path, read_only=link.read_only, lock=link.lock)
     opened.layers.append(layer)
     if link.overlay is not None:
         link.overlay.backing = layer
@@ -144,7 +151,7 @@ def _open_link(link: _Link, opened: _Opened) -> _Link | None:
     if link.overlay is not None and link.format_name is None:
         raise _unsafe_guess(link, link.overlay)
     path = backing_path(layer.name, layer.backing_name)
-    return _Link(path, layer.backing_format, overlay=layer)
+    return _Link(path, layer.backing_format, overlay=layer, lock=link.lock)
 
 
 def _refuse_what_is_open(link: _Link, opened: _Opened) -> None:
@@ -172,7 +179,8 @@ def _refuse_what_is_open(link: _Link, opened: _Opened) -> None:
 
 def _probe(link: _Link) -> str:
     """The format by the file's first bytes; raises ImageError where a guess could be abused."""
-    with RawFile.open(link.path, read_only=True) as file:
+    # No locks: whoever may not open the image is told so when it is opened.
+    with RawFile.open(link.path, read_only=True, lock=False) as file:
         start = bytes(file.read(0, min(8, file.length())))
     if is_qcow2(start):
         return "qcow2"

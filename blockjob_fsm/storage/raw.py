@@ -1,7 +1,6 @@
 """Raw image files and block devices, with their holes.
 
-The only file here that opens files. No header, backing chain or lock may enter it: a raw image has
-none.
+The only file here that opens files. No header or backing chain may enter it: a raw image has none.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from blockjob_fsm.storage.device import BlockDevice, Data, Extent
+from blockjob_fsm.storage.locks import READING, UNLOCKED, WRITING, Claim, move, take
 
 _ZEROS = memoryview(bytes(1 << 20))
 # Linux's FS_IOC_UNRESVSP64 with its `struct space_resv`: the one way to punch a hole that needs no
@@ -32,12 +32,14 @@ _SEEK_HOLE: int | None = getattr(os, "SEEK_HOLE", None)
 class RawFile(BlockDevice):
     """A raw image: byte n of the file is byte n of the disk, and holes are unallocated zeros.
 
-    Made by `open` or `create`. The length is read when opened; nobody else may change it meanwhile.
+    Made by `open` or `create`. The length is read when opened; nobody else may change it meanwhile,
+    which locks see to.
     """
 
-    def __init__(self, path: str, descriptor: int, *, read_only: bool) -> None:
+    def __init__(self, path: str, descriptor: int, claim: Claim, *, read_only: bool) -> None:
         super().__init__(path, read_only=read_only)
         self._descriptor = descriptor
+        self._claim = claim
         self._is_block = stat.S_ISBLK(os.fstat(descriptor).st_mode)
         self._length = os.lseek(descriptor, 0, os.SEEK_END)
         self._may_punch = not self._is_block
@@ -48,18 +50,29 @@ class RawFile(BlockDevice):
         self._found_data = (self._era, 0, 0)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
-        """Open a regular file or block device; raises OSError naming `path`."""
+    def open(
+        cls, path: str | os.PathLike[str], *, read_only: bool = False, lock: bool = True
+    ) -> Self:
+        """Open a regular file or block device; raises OSError naming `path`.
+
+        Raises ImageError(EAGAIN) if the image is in use. `lock=False` minds no locks and takes
+        none, only to read (ValueError): what is read may change and contradict itself.
+        """
+        if not (lock or read_only):
+            raise ValueError("an image is not written without locks")
         name = os.fspath(path)
         _refuse_other_kinds(name)
-        return cls(name, _open(name, read_only=read_only), read_only=read_only)
+        claim = _claim(read_only=read_only) if lock else UNLOCKED
+        descriptor = _open(name, read_only=read_only)
+        _take_or_close(descriptor, name, claim)
+        return cls(name, descriptor, claim, read_only=read_only)
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], length: int, *, exclusive: bool = False) -> Self:
         """Make a file of `length` bytes that is one hole, and open it read-write.
 
         A file that is there is emptied, or with `exclusive` refused (FileExistsError). A file that
-        cannot be made so long is left as it was.
+        is in use (ImageError, EAGAIN) or cannot be made so long is left as it was.
         """
         assert length >= 0, "a file is not shorter than nothing"
         name = os.fspath(path)
@@ -68,6 +81,7 @@ class RawFile(BlockDevice):
             _refuse_other_kinds(name, block_device=False)
         flags = os.O_CREAT | (os.O_EXCL if exclusive else 0)
         descriptor = _open(name, read_only=False, flags=flags)
+        _take_or_close(descriptor, name, WRITING)
         try:
             for size in (length, 0, length):
                 os.ftruncate(descriptor, size)
@@ -76,7 +90,7 @@ class RawFile(BlockDevice):
             if not existed:
                 Path(name).unlink()
             raise OSError(error.errno, os.strerror(error.errno or 0), name) from None
-        return cls(name, descriptor, read_only=False)
+        return cls(name, descriptor, WRITING, read_only=False)
 
     @property
     def backing(self) -> BlockDevice | None:
@@ -174,12 +188,21 @@ class RawFile(BlockDevice):
         return self._descriptor
 
     def reopen(self, *, read_only: bool) -> None:
-        """Change the access while other threads go on using the same descriptor number."""
+        """Change access and locks while other threads go on using the same descriptor number.
+
+        Raises ImageError(EAGAIN) if others use the image in a way that forbids it.
+        """
+        locked = self._claim is not UNLOCKED
+        if not (locked or read_only):
+            raise OSError(errno_codes.EACCES, "it was opened without locks", self.name)
+        claim = _claim(read_only=read_only) if locked else UNLOCKED
         fresh = _open(self.name, read_only=read_only)
         try:
+            move(self._descriptor, fresh, self.name, self._claim, claim)
             os.dup2(fresh, self._descriptor, inheritable=False)
         finally:
             os.close(fresh)
+        self._claim = claim
         self._read_only = read_only
         self._era = object()
 
@@ -236,6 +259,18 @@ class RawFile(BlockDevice):
 def _open(name: str, *, read_only: bool, flags: int = 0) -> int:
     access = os.O_RDONLY if read_only else os.O_RDWR
     return os.open(name, access | os.O_CLOEXEC | flags, 0o644)
+
+
+def _claim(*, read_only: bool) -> Claim:
+    return READING if read_only else WRITING
+
+
+def _take_or_close(descriptor: int, name: str, claim: Claim) -> None:
+    try:
+        take(descriptor, name, claim)
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def _refuse_other_kinds(name: str, *, block_device: bool = True) -> None:

@@ -202,7 +202,8 @@ def test_a_raw_image_is_written_only_if_its_format_is_named(tmp_path: Path, open
     disk = raw(tmp_path / "disk")
     with pytest.raises(ImageError, match="written only if its format is named; name the format"):
         open_chain(disk, read_only=False)
-    assert opened(disk).read(0, 1) == b"r"
+    with opened(disk) as read_only:
+        assert read_only.read(0, 1) == b"r"
     assert not opened(disk, "raw", read_only=False).read_only
 
 

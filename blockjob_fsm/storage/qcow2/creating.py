@@ -67,18 +67,22 @@ def _refcount_clusters(geometry: Geometry, l1_entries: int) -> tuple[int, int]:
 
 def write_new_image(
     path: str | os.PathLike[str], header: Header, *, exclusive: bool = False
-) -> None:
-    """Make the file; one that is there is emptied, or with `exclusive` refused."""
+) -> HostFile:
+    """Make the file, and keep it open; one that is there is emptied, or `exclusive` refuses it."""
     name, geometry = os.fspath(path), header.geometry
     start = build_header(name, header)
     size = geometry.cluster_bytes
     clusters = header.l1_offset // size + geometry.clusters(header.l1_entries * WORD_BYTES)
     first = 1 + header.refcount_table_clusters
     blocks = header.l1_offset // size - first
-    with RawFile.create(path, clusters * size, exclusive=exclusive) as file:
-        host = HostFile(file)
+    host = HostFile(RawFile.create(path, clusters * size, exclusive=exclusive))
+    try:
         host.write(first * size, to_big_endian(array("H", [1]) * clusters, "H"))
         offsets = range(first * size, (first + blocks) * size, size)
         host.write(header.refcount_table_offset, to_big_endian(offsets))
         # Until now this is no image at all; from here on it is a whole one.
         host.write(0, start)
+    except OSError:
+        host.close()
+        raise
+    return host

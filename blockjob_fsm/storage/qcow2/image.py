@@ -50,9 +50,19 @@ class Qcow2File(BlockDevice):
         self._unpacked: tuple[int, bytes] | None = None
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Self:
-        """Open the image at `path`; raises ImageError, or the OSError of opening the file."""
-        host = HostFile(RawFile.open(path, read_only=read_only))
+    def open(
+        cls, path: str | os.PathLike[str], *, read_only: bool = False, lock: bool = True
+    ) -> Self:
+        """Open the image at `path`; raises ImageError, or the OSError of opening the file.
+
+        `lock=False` as with `RawFile.open`.
+        """
+        host = HostFile(RawFile.open(path, read_only=read_only, lock=lock))
+        return cls._of(host, read_only=read_only)
+
+    @classmethod
+    def _of(cls, host: HostFile, *, read_only: bool) -> Self:
+        """The image in an open file, which is closed if there is none."""
         try:
             header = read_header(host)
             if not can_unpack(header.compression):
@@ -86,8 +96,7 @@ class Qcow2File(BlockDevice):
         assert length >= 0, "a disk is not shorter than nothing"
         header = new_header(os.fspath(path), whole_sectors(length), cluster_size, version)
         header = header.with_backing(backing, backing_format)
-        write_new_image(path, header, exclusive=exclusive)
-        return cls.open(path)
+        return cls._of(write_new_image(path, header, exclusive=exclusive), read_only=False)
 
     # What the header says.
 

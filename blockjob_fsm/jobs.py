@@ -28,7 +28,7 @@ from blockjob_fsm.executor import Executor
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
 from blockjob_fsm.live_job import Callback, Listener
 from blockjob_fsm.operations.backup import BackupOperations, chunk_bytes_for
-from blockjob_fsm.operations.base import Operations
+from blockjob_fsm.operations.base import Operations, fills
 from blockjob_fsm.operations.commit import CommitOperations
 from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.operations.mirror import MirrorOperations
@@ -162,8 +162,9 @@ def backup(
 
     A guest's write waits until what it changes is saved, and fails if that fails. Sync top saves
     what the top image stores, and without a backing file is full; sync none saves only what guests
-    change, until cancelled. The job owns `target` and closes it at its end. `chunk_bytes` None is
-    64 KiB, or the target's clusters if larger. Raises NoMedium, DeviceInUse,
+    change, until cancelled. `target` has the drive's size, or that in whole sectors; it is the
+    job's, which closes it at its end. `chunk_bytes` None is 64 KiB, or the target's clusters if
+    larger. Raises NoMedium, DeviceInUse,
     InvalidParameter('on-source-error', 'target' or 'speed'); the target is open still then.
     """
     if drive.medium is None:
@@ -173,7 +174,7 @@ def backup(
     if drive.in_use:
         raise DeviceInUse(drive.name)
     admit(on_source_error, drive.policy, "on-source-error")
-    if target.length() != drive.medium.length():
+    if not fills(target, drive.medium):
         sizes = f"{drive.medium.length()} and {target.length()} bytes"
         raise InvalidParameter("target", detail=f"source and target differ in size: {sizes}")
     if sync is Sync.TOP and drive.medium.backing is None:

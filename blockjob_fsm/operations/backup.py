@@ -28,7 +28,7 @@ from blockjob_fsm.bodies.requests import (
     Mirrored,
     Sync,
 )
-from blockjob_fsm.operations.base import Operations, Stop
+from blockjob_fsm.operations.base import Operations, Stop, clear_last_sector
 from blockjob_fsm.storage.copy import CopyResult, copy_range
 from blockjob_fsm.storage.device import BlockDevice, Extent, allocation_above, chain
 from blockjob_fsm.storage.dirty import DirtyBitmap
@@ -191,7 +191,9 @@ class BackupOperations(Operations):
             case CopyDirty(cursor, chunks):
                 return self._copy(cursor, chunks, stop)
             case Flush():
-                _medium(self.backup_target).flush()
+                target = _medium(self.backup_target)
+                clear_last_sector(target, _medium(self.drive))
+                target.flush()
                 return DirtyCount(self.unsaved.count)
         return super().answer(request, stop)
 

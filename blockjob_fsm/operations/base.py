@@ -8,6 +8,7 @@ from collections.abc import Callable
 from blockjob_fsm.bodies.requests import Act, Failed, IoOutcome, IoRequest
 from blockjob_fsm.storage.device import BlockDevice, chain
 from blockjob_fsm.storage.drive import Drive
+from blockjob_fsm.storage.qcow2.layout import whole_sectors
 
 Stop = Callable[[], bool]
 
@@ -16,6 +17,21 @@ def layers_above(top: BlockDevice | None, base: BlockDevice | None) -> list[Bloc
     """The layers from `top` down to, not including, `base`; None is the end of the chain."""
     layers = list(chain(top))
     return layers if base is None else layers[: layers.index(base)]
+
+
+def fills(target: BlockDevice, source: BlockDevice) -> bool:
+    """Whether a target has the source's size, or that in whole sectors.
+
+    A raw disk may end within a sector, which a qcow2 image cannot.
+    """
+    return target.length() in {source.length(), whole_sectors(source.length())}
+
+
+def clear_last_sector(target: BlockDevice, source: BlockDevice) -> None:
+    """Zero what follows the source's end in its last sector: it belongs to the disk in QEMU."""
+    end, length = source.length(), target.length() - source.length()
+    if length > 0 and fills(target, source) and not target.allocation(end, length).zero:
+        target.write_zeroes(end, length)
 
 
 class Operations:

@@ -22,7 +22,7 @@ from blockjob_fsm.bodies.requests import (
     Mirrored,
     Sync,
 )
-from blockjob_fsm.operations.base import Operations, Stop
+from blockjob_fsm.operations.base import Operations, Stop, clear_last_sector
 from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.storage.copy import CopyResult, copy_range
 from blockjob_fsm.storage.device import BlockDevice, allocation_above, chain
@@ -74,7 +74,9 @@ class MirrorOperations(Operations):
             case CopyDirty(cursor, chunks):
                 return self._copy(cursor, chunks, stop)
             case Flush():
-                _medium(self.mirror_target).flush()
+                target = _medium(self.mirror_target)
+                clear_last_sector(target, _medium(self.drive))
+                target.flush()
                 return DirtyCount(self.dirty.count)
             case Drain():
                 return self._drain()

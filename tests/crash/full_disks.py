@@ -1,15 +1,17 @@
-"""Jobs whose image lies on a file system that is too small for it. No claim is made here.
+"""Jobs whose image finds no room: on a small file system, or past a limit. No claim is made here.
 
 The file system is mounted for one test: as root, or as the root of a user namespace
 (`unshare -Urm python -m pytest tests/crash`).
 """
 
 import hashlib
+import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -30,11 +32,11 @@ MIB = 1 << 20
 LENGTH = 6 * MIB
 
 
-@dataclass(frozen=True)
 class SmallDisk:
     """A file system with room for 2 MiB."""
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def grow(self) -> None:
         """Make room."""
@@ -52,6 +54,22 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
         yield SmallDisk(folder)
     finally:
         output_of("umount", folder)
+
+
+class FileLimit(SmallDisk):
+    """A folder whose files, like all of this process and its children, may not grow past 2 MiB."""
+
+    def __enter__(self) -> Self:
+        self._before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, self._before[1]))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.grow()
+
+    def grow(self) -> None:
+        """Lift the limit."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, self._before)
 
 
 @dataclass(frozen=True)

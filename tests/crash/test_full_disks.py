@@ -10,7 +10,7 @@ from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.error_action import IoStatus, OnError
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.lifecycles.classic_words import Phase
-from tests.crash.full_disks import CROWDED, LENGTH, MIB, Crowded, Site, small_disk
+from tests.crash.full_disks import CROWDED, LENGTH, MIB, Crowded, FileLimit, Site, small_disk
 from tests.storage.qcow2.change import difference
 from tests.storage.qcow2.qemu import CLEAN, LEAKING, Qemu
 from tests.storage.threads import until
@@ -53,7 +53,7 @@ def test_a_full_disk_ends_a_job_that_reports_and_changes_nothing(site: Site) -> 
     assert site.finish(job) == -errno.ENOSPC
     assert not drive.in_use
     drive.close()
-    assert site.events[-1].to_qmp()["data"]["error"] == "No space left on device"
+    assert site.events[-1].data()["error"] == "No space left on device"
     assert (site.untouched() == files, site.verdicts() <= FINE) == (True, True)
     assert not difference(site.shown(), site.before)
 
@@ -125,3 +125,55 @@ def test_a_guest_that_writes_while_a_job_has_no_space_loses_nothing(site: Site) 
     assert not difference(site.qemu.contents(site.result()), kept)
     shown = site.qemu.contents(site.result()) if site.crowded.kind == "mirror" else site.shown()
     assert not difference(shown, model)
+
+
+# ---- files that may not grow: the same without root, and no lack of space
+
+
+#: Where the file is not made at its full length.
+GROWING = [crowded for crowded in CROWDED if crowded.image != "target.raw"]
+
+
+@pytest.fixture
+def limited(
+    request: pytest.FixtureRequest, tmp_path: Path, qemu_img: Path, qemu_io: Path, pool: Executor
+) -> Site:
+    """Images in two folders; the limit is not in force yet."""
+    for name in ("large", "small"):
+        (tmp_path / name).mkdir()
+    qemu = Qemu(qemu_img, qemu_io, tmp_path)
+    return Site(request.param, tmp_path / "large", FileLimit(tmp_path / "small"), qemu, pool)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on_error", [OnError.REPORT, OnError.ENOSPC])
+@pytest.mark.parametrize("limited", GROWING, indirect=True, ids=str)
+def test_a_file_that_may_not_grow_ends_a_job_though_it_waits_for_space(
+    limited: Site, on_error: OnError
+) -> None:
+    files, drive = limited.untouched(), limited.open()
+    assert isinstance(limited.small, FileLimit)
+    with limited.small:
+        assert limited.finish(limited.start(drive, on_error)) == -errno.EFBIG
+    drive.close()
+    assert limited.events[-1].data()["error"] == "File too large"
+    assert (limited.untouched() == files, limited.verdicts() <= FINE) == (True, True)
+    assert not difference(limited.shown(), limited.before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "limited", [crowded for crowded in GROWING if crowded in STOPPING], indirect=True, ids=str
+)
+def test_a_job_stopped_at_a_limit_has_failed_not_run_out_of_space(limited: Site) -> None:
+    drive = limited.open()
+    assert isinstance(limited.small, FileLimit)
+    with limited.small:
+        job = limited.start(drive, OnError.STOP)
+        stopped(limited, job)
+        assert job.iostatus is IoStatus.FAILED
+    job.resume()
+    assert limited.finish(job) == 0
+    drive.close()
+    assert not difference(limited.qemu.contents(limited.result()), limited.before)
+    assert limited.verdicts() <= FINE

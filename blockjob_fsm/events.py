@@ -1,4 +1,6 @@
-"""The events a block job or its device emits, each with its exact QMP payload (QEMU 1.3).
+"""The events a block job or its device emits, each with its exact QMP payload.
+
+Source: QEMU 1.3, and 7.2 for those of the job API.
 
 A value here is what happened, without a timestamp: whoever sends it adds the envelope's time.
 """
@@ -104,6 +106,32 @@ class BlockJobCancelled(_Ended):
     """BLOCK_JOB_CANCELLED: ended because it was asked to."""
 
     name = "BLOCK_JOB_CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatusChange(QmpEvent):
+    """JOB_STATUS_CHANGE: a job has another status, by its name on the wire."""
+
+    name = "JOB_STATUS_CHANGE"
+
+    id: str
+    status: str
+
+    def data(self) -> QmpData:
+        return {"id": self.id, "status": self.status}
+
+
+@dataclass(frozen=True, slots=True)
+class BlockJobPending(QmpEvent):
+    """BLOCK_JOB_PENDING: a job waits to be finalized; it calls `id` what others call `device`."""
+
+    name = "BLOCK_JOB_PENDING"
+
+    type: str
+    id: str
+
+    def data(self) -> QmpData:
+        return {"type": self.type, "id": self.id}
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,7 +237,7 @@ class _Run:
         match request:
             case Sleep():
                 self.own(words.SLEEP(), request)
-            case Charge(length):
+            case Charge(length, _):
                 self.answer(self.charge(length))
             case HandleError(on_error, _, errno, on_target):
                 action = choose_action(on_error, errno)

@@ -104,7 +104,7 @@ class Backup:
             case Stage.COPY:
                 return CopyDirty(self.cursor, self._span(control))
             case Stage.CHARGE:
-                return Charge(self.charge)
+                return Charge(self.charge, moved=True)
             case Stage.FLUSH:
                 return Flush()
             case Stage.DECIDE:

@@ -109,7 +109,7 @@ class Mirror:
             case Stage.DRAIN:
                 return Drain()
             case Stage.CHARGE:
-                return Charge(self.chunk)
+                return Charge(self.chunk, moved=True)
             case Stage.SLEEP:
                 return Sleep(self.delay_ns)
             case Stage.DECIDE:

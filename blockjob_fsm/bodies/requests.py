@@ -33,9 +33,13 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Ask the limiter for an operation of `length` bytes. Answer: Delay."""
+    """Ask the limiter for an operation of `length` bytes. Answer: Delay.
+
+    `moved`: the bytes have been moved already, and the delay is before the next ones.
+    """
 
     length: int
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

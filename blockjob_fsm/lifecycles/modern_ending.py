@@ -96,7 +96,7 @@ SETTLING = (
         "finalizing was accepted, and failed: events and queries tell",
         when=~PREPARED & ~_SUCCESS,
         sets=(RET.set(RESULT), *_DROPPED),
-        does=(UNDRAIN, EMIT_STATUS),
+        does=(UNDRAIN, EMIT_STATUS, ABORT_ALL),
     ),
     Rule(
         (AUTO_DISMISSAL,),

@@ -33,6 +33,8 @@ PLACES = {
     "properties": Place(2, "job"),
     "bodies": Place(2, "job"),
     "job": Place(2, "job"),
+    "modern_job": Place(2, "job"),
+    "job_group": Place(2, "job"),
     # Readers of the rows: each is a group of its own, so none leans on another.
     "machine": Place(3, "machine"),
     "check": Place(3, "check"),

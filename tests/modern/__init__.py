@@ -1,0 +1,1 @@
+"""The modern lifecycle: its rows, jobs as values, and live ones."""

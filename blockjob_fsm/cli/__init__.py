@@ -2,13 +2,18 @@
 
     app        the commands with their options, and what a run's end means for the exit status
     problems   exit statuses, and errors as one line
-    options    what is typed as text: speeds, faults
-    files      images named on the command line, and standard streams in their place
+    options    what is typed as text: speeds, sizes
+    images     images named on the command line, and their layers
+    streams    standard streams in the place of images
+    targets    what a copy goes to, and when it gets its name
+    injecting  failures asked for on the command line
     following  what reaches the main thread while a job runs
     running    a job from start to end, whatever it does
-    copying    a mirror's errors, and what becomes of its target
+    copying    a mirror's or a backup's errors, and what becomes of its target
+    merging    a stream's or a commit's errors, and what they leave
     progress   how far a job is, for eyes and for programs
-    mirror, demo, check, diagram: one command each
+    copies     mirror and backup
+    stream, commit, demo, check, diagram: one command each
 
 No rule of a lifecycle may enter here. The only package that prints, and that needs `typer`.
 """

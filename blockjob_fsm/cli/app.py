@@ -18,14 +18,19 @@ import typer
 from blockjob_fsm.bodies.requests import Sync
 from blockjob_fsm.cli import check as run_check
 from blockjob_fsm.cli import options
+from blockjob_fsm.cli.commit import CommitOrder
+from blockjob_fsm.cli.commit import commit as run_commit
+from blockjob_fsm.cli.copies import Order, copy
+from blockjob_fsm.cli.copying import BackingUp, Mirroring
 from blockjob_fsm.cli.demo import demo as run_demo
 from blockjob_fsm.cli.diagram import diagram as run_diagram
-from blockjob_fsm.cli.files import ImageFormat
-from blockjob_fsm.cli.mirror import Order
-from blockjob_fsm.cli.mirror import mirror as run_mirror
+from blockjob_fsm.cli.images import ImageFormat
+from blockjob_fsm.cli.injecting import injected
 from blockjob_fsm.cli.problems import Problem, Status, because, say
 from blockjob_fsm.cli.progress import Show
 from blockjob_fsm.cli.story import Story
+from blockjob_fsm.cli.stream import StreamOrder
+from blockjob_fsm.cli.stream import stream as run_stream
 from blockjob_fsm.diagram import FORMATS, PICTURES
 from blockjob_fsm.error_action import OnError
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
@@ -111,18 +116,24 @@ Target = Annotated[str, typer.Argument(metavar="TARGET", help="The copy; - is st
 SyncMode = Annotated[Sync, typer.Option(help="What to copy of a chain.")]
 OnSourceError = Annotated[OnError, typer.Option(help="When reading the source fails.")]
 OnTargetError = Annotated[OnError, typer.Option(help="When writing the target fails.")]
-ReadPolicy = Annotated[
-    OnError, typer.Option("--rerror", help="The source drive's own policy for reads.")
-]
+ReadPolicy = Annotated[OnError, typer.Option("--rerror", help="The drive's own policy for reads.")]
 WritePolicy = Annotated[
-    OnError, typer.Option("--werror", help="The source drive's own policy for writes.")
+    OnError, typer.Option("--werror", help="The drive's own policy for writes.")
 ]
 Speed = Annotated[
     str, typer.Option(metavar="BYTES", help="At most so many a second; K, M, G, T; 0: no limit.")
 ]
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help="The image; its chain comes along.")]
+FormatOfImage = Annotated[
+    ImageFormat | None, typer.Option("--format", help="Format of IMAGE; else by its first bytes.")
+]
 Existing = Annotated[bool, typer.Option("--existing", help="Overwrite TARGET, which must exist.")]
-SourceFormat = Annotated[ImageFormat, typer.Option("--format", help="Format of SOURCE.")]
-TargetFormat = Annotated[ImageFormat, typer.Option(help="Format of TARGET.")]
+SourceFormat = Annotated[
+    ImageFormat | None, typer.Option("--format", help="Format of SOURCE; else by its first bytes.")
+]
+TargetFormat = Annotated[
+    ImageFormat | None, typer.Option(help="Format of TARGET; else that of SOURCE.")
+]
 Progress = Annotated[
     Show, typer.Option(help="A bar, plain lines where there is no terminal, or JSON lines.")
 ]
@@ -143,17 +154,18 @@ def mirror(
     werror: WritePolicy = OnError.ENOSPC,
     speed: Speed = "0",
     existing: Existing = False,
-    source_format: SourceFormat = ImageFormat.RAW,
-    target_format: TargetFormat = ImageFormat.RAW,
+    source_format: SourceFormat = None,
+    target_format: TargetFormat = None,
     progress: Progress = Show.AUTO,
     inject: Inject = None,
 ) -> int:
     """Copy a whole image, holes as holes.
 
-    TARGET is created, and must not exist without --existing. A copy that failed is left and named
-    as unusable; one that you interrupt is removed.
+    TARGET is made as TARGET.partial, gets its name when it is whole, and must not exist without
+    --existing. A copy that failed is left as TARGET.partial; one that you interrupt is removed.
     """
     order = Order(
+        Mirroring,
         source=source,
         target=target,
         sync=sync,
@@ -166,9 +178,114 @@ def mirror(
         source_format=source_format,
         target_format=target_format,
         show=progress,
-        faults=tuple(map(options.injected, inject or ())),
+        faults=tuple(map(injected, inject or ())),
     )
-    return run_mirror(order)
+    return copy(order)
+
+
+@app.command(epilog="Example: blockjob backup --target-format qcow2 disk.img saved.qcow2")
+def backup(
+    source: Source,
+    target: Target,
+    sync: SyncMode = Sync.FULL,
+    on_source_error: OnSourceError = OnError.REPORT,
+    on_target_error: OnTargetError = OnError.REPORT,
+    rerror: ReadPolicy = OnError.REPORT,
+    werror: WritePolicy = OnError.ENOSPC,
+    speed: Speed = "0",
+    existing: Existing = False,
+    source_format: SourceFormat = None,
+    target_format: TargetFormat = None,
+    progress: Progress = Show.AUTO,
+    inject: Inject = None,
+) -> int:
+    """Save an image as it is when the job begins.
+
+    TARGET is made as TARGET.partial, gets its name when it is whole, and must not exist without
+    --existing. A backup that failed is left as TARGET.partial; one that you interrupt is removed.
+    """
+    order = Order(
+        BackingUp,
+        source=source,
+        target=target,
+        sync=sync,
+        on_source_error=on_source_error,
+        on_target_error=on_target_error,
+        rerror=rerror,
+        werror=werror,
+        speed=options.speed(speed),
+        existing=existing,
+        source_format=source_format,
+        target_format=target_format,
+        show=progress,
+        faults=tuple(map(injected, inject or ())),
+    )
+    return copy(order)
+
+
+@app.command(epilog="Example: blockjob stream --base base.img disk.qcow2")
+def stream(
+    image: Image,
+    base: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Stop above it; else take in all.")
+    ] = None,
+    on_error: Annotated[OnError, typer.Option(help="When reading or writing fails.")] = (
+        OnError.REPORT
+    ),
+    rerror: ReadPolicy = OnError.REPORT,
+    werror: WritePolicy = OnError.ENOSPC,
+    speed: Speed = "0",
+    image_format: FormatOfImage = None,
+    progress: Progress = Show.AUTO,
+    inject: Inject = None,
+) -> int:
+    """Pull what lies below IMAGE into it, so that it needs its backing file no more.
+
+    With --base it needs only that one. Whatever stops the job, IMAGE reads as before.
+    """
+    order = StreamOrder(
+        image,
+        base=base,
+        on_error=on_error,
+        rerror=rerror,
+        werror=werror,
+        speed=options.speed(speed),
+        image_format=image_format,
+        show=progress,
+        faults=tuple(map(injected, inject or ())),
+    )
+    return run_stream(order)
+
+
+@app.command(epilog="Example: blockjob commit --top middle.qcow2 disk.qcow2")
+def commit(
+    image: Image,
+    top: Annotated[
+        str, typer.Option(metavar="FILE", help="The image to merge; it lies below IMAGE.")
+    ],
+    base: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Where to; else the lowest image.")
+    ] = None,
+    speed: Speed = "0",
+    image_format: FormatOfImage = None,
+    progress: Progress = Show.AUTO,
+    inject: Inject = None,
+) -> int:
+    """Merge an image below IMAGE down into one further below.
+
+    All from --top down to --base is dropped from the chain; the files stay. Whatever stops the
+    job, IMAGE reads as before.
+    """
+    order = CommitOrder(
+        image,
+        top=top,
+        base=base,
+        speed=options.speed(speed),
+        image_format=image_format,
+        show=progress,
+        faults=tuple(map(injected, inject or ())),
+    )
+    return run_commit(order)
 
 
 @app.command(epilog="Example: blockjob demo --format json")

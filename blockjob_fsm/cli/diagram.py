@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from blockjob_fsm import diagram as pictures
-from blockjob_fsm.cli.files import STREAM
 from blockjob_fsm.cli.problems import Problem, Status, because, shown
+from blockjob_fsm.cli.streams import STREAM
 from blockjob_fsm.declaration import Lifecycle
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
 

@@ -1,23 +1,15 @@
-"""What is typed as text: speeds and faults to inject, and sizes as people read them."""
+"""What is typed as text: speeds, and sizes as people read them."""
 
 from __future__ import annotations
 
-import errno as errno_codes
 import re
-from typing import NamedTuple, get_args
 
 from blockjob_fsm.cli.problems import Problem
-from blockjob_fsm.storage.faults import Fault, Operation
 
 SPEED_MAX = 2**63 - 1
-SECTOR_BYTES = 512
 
 _FACTORS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SPEED = re.compile(r"([0-9]+)([KMGT]?)", re.ASCII | re.IGNORECASE)
-
-#: The requests of a mirror that can be made to fail, by the side they go to.
-SOURCE_EVENTS: tuple[Operation, ...] = ("read", "allocation")
-TARGET_EVENTS: tuple[Operation, ...] = ("write", "write_zeroes", "flush")
 
 
 def speed(text: str) -> int:
@@ -31,52 +23,6 @@ def speed(text: str) -> int:
     if bytes_per_s > SPEED_MAX:
         raise Problem(f"--speed {text}: too large: at most {SPEED_MAX}, or 0 for no limit")
     return bytes_per_s
-
-
-class Injected(NamedTuple):
-    """A fault and the words that asked for it."""
-
-    fault: Fault
-    text: str
-
-    @property
-    def on_source(self) -> bool:
-        """Whether the source fails; the target otherwise."""
-        return self.fault.operation in SOURCE_EVENTS
-
-
-def injected(text: str) -> Injected:
-    """A fault from EVENT:ERRNO[:SECTOR[:once]]; an empty SECTOR is any."""
-    event, _, rest = text.partition(":")
-    code, _, rest = rest.partition(":")
-    sector, _, once = rest.partition(":")
-    offset = _sector(sector, text) * SECTOR_BYTES if sector else None
-    if event not in (*SOURCE_EVENTS, *TARGET_EVENTS):
-        raise _wrong(text, f"EVENT is one of {', '.join((*SOURCE_EVENTS, *TARGET_EVENTS))}")
-    if event == "flush" and offset is not None:
-        raise _wrong(text, "a flush has no sector")
-    if once not in ("", "once"):
-        raise _wrong(text, "after the sector only 'once' may follow")
-    operation = next(known for known in get_args(Operation) if known == event)
-    return Injected(Fault(operation, _errno(code, text), offset=offset, once=bool(once)), text)
-
-
-def _errno(code: str, text: str) -> int:
-    known = errno_codes.errorcode
-    number = next((number for number in known if code in (known[number], str(number))), None)
-    if number is None:
-        raise _wrong(text, "ERRNO is a name or number of an error, such as ENOSPC or 28")
-    return number
-
-
-def _sector(sector: str, text: str) -> int:
-    if not (sector.isascii() and sector.isdigit()):
-        raise _wrong(text, f"SECTOR counts {SECTOR_BYTES} bytes each, from 0")
-    return int(sector)
-
-
-def _wrong(text: str, remedy: str) -> Problem:
-    return Problem(f"--inject {text}: {remedy}: EVENT:ERRNO[:SECTOR[:once]]")
 
 
 def size(length: int) -> str:

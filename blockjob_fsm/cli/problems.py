@@ -8,6 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from enum import IntEnum
+from errno import EDQUOT, EFBIG, EIO, ENOSPC
+
+#: Errors that more room would have spared.
+NO_ROOM = {ENOSPC, EDQUOT, EFBIG}
+# The disk's own failures; whatever else stops a file from being made is a matter of its name.
+_DISK_ERRORS = {*NO_ROOM, EIO}
 
 
 class Status(IntEnum):
@@ -38,6 +44,13 @@ def shown(path: str | os.PathLike[str]) -> str:
 def because(error: OSError) -> str:
     """The system's words for a failure."""
     return error.strerror or str(error)
+
+
+def cannot_write(path: str, error: OSError) -> Problem:
+    """The line about a file that cannot be made or written."""
+    status = Status.FAILED if error.errno in _DISK_ERRORS else Status.USAGE
+    remedy = getattr(error, "remedy", "") or "name a file that can be written"
+    return Problem(f"{shown(path)}: {because(error)}: {remedy}", status)
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from enum import Enum
-from typing import Protocol, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -40,6 +40,13 @@ class Show(Enum):
     JSON = "json"
 
 
+class Words(NamedTuple):
+    """What a job is called, and what has been done with the bytes when it is over."""
+
+    job: str
+    done: str
+
+
 class Reporter(Protocol):
     """Told of a run as it goes; every method is called by the main thread."""
 
@@ -56,7 +63,7 @@ class Reporter(Protocol):
         """Stop drawing: somebody is being asked."""
 
     def done(self, length: int, seconds: float) -> None:
-        """The copy of `length` bytes is complete and on disk."""
+        """The job over `length` bytes is done, and on disk."""
 
     def close(self) -> None:
         """Nothing more will be told."""
@@ -87,8 +94,9 @@ class Quiet:
 class Lines(Quiet):
     """A line now and then, and one at the end."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, words: Words) -> None:
         self._title = title
+        self._words = words
         self._next_at = time.monotonic() + LINE_EVERY_S
 
     def progress(self, info: BlockJobInfo) -> None:
@@ -99,14 +107,15 @@ class Lines(Quiet):
         say(f"{self._title}: {share} % of {size(info.len)}")
 
     def done(self, length: int, seconds: float) -> None:
-        say(summary(self._title, length, seconds))
+        say(summary(self._title, self._words, length, seconds))
 
 
 class Bar(Quiet):
     """A bar that is drawn again in place."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, words: Words) -> None:
         self._title = title
+        self._words = words
         console = Console(stderr=True, force_terminal=True, highlight=False)
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -118,7 +127,7 @@ class Bar(Quiet):
         )
         # Drawn by whoever tells, so that no thread of its own draws into a prompt.
         self._bar = Progress(*columns, console=console, auto_refresh=False, expand=True)
-        self._task = self._bar.add_task("mirror", total=None)
+        self._task = self._bar.add_task(words.job, total=None)
         self._bar.start()
 
     def progress(self, info: BlockJobInfo) -> None:
@@ -134,7 +143,7 @@ class Bar(Quiet):
     def done(self, length: int, seconds: float) -> None:
         self._bar.update(self._task, total=length, completed=length, refresh=True)
         self._bar.stop()
-        say(summary(self._title, length, seconds))
+        say(summary(self._title, self._words, length, seconds))
 
     def close(self) -> None:
         self._bar.stop()
@@ -162,7 +171,7 @@ class Json(Quiet):
         print(json.dumps(value), file=self._stream, flush=True)
 
 
-def reporter(show: Show, title: str, *, output_is_taken: bool) -> Reporter:
+def reporter(show: Show, title: str, words: Words, *, output_is_taken: bool = False) -> Reporter:
     """The reporter for `--progress`; `output_is_taken`: standard output carries the image."""
     match show:
         case Show.NEVER:
@@ -170,11 +179,11 @@ def reporter(show: Show, title: str, *, output_is_taken: bool) -> Reporter:
         case Show.JSON:
             return Json(sys.stderr if output_is_taken else sys.stdout)
         case Show.AUTO if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-            return Lines(title)
-    return Bar(title)
+            return Lines(title, words)
+    return Bar(title, words)
 
 
-def summary(title: str, length: int, seconds: float) -> str:
-    """The one line a finished copy leaves."""
+def summary(title: str, words: Words, length: int, seconds: float) -> str:
+    """The one line a finished job leaves."""
     rate = f" ({size(int(length / seconds))}/s)" if seconds else ""
-    return f"{title}: {size(length)} mirrored in {seconds:.2f} s{rate}"
+    return f"{title}: {size(length)} {words.done} in {seconds:.2f} s{rate}"

@@ -52,15 +52,22 @@ class Running(ABC):
         """Run the job on the drive, and close it; raises Problem unless all of it is done."""
         started = time.monotonic()
         executor = Executor()
-        self._job = self.start(drive, executor)
+        try:
+            self._job = self.start(drive, executor)
+        except BaseException:
+            executor.close()
+            drive.close()
+            raise
         ended = self._follow()
         if ended is None:
             # A worker hangs in a request and keeps the files: nothing can be closed.
             raise self._abandoned()
         self._job.wait()
         executor.close()
-        if ended.ret or self._job.is_cancelled:
-            drive.close()
+        if not self.is_done(ended.ret):
+            with suppress(OSError):
+                # The job's error is the one to tell.
+                drive.close()
             raise self._broken(ended.ret)
         self.finish(drive)
         self._show.done(self._job.len, time.monotonic() - started)
@@ -94,6 +101,19 @@ class Running(ABC):
     @abstractmethod
     def fate_if_unwanted(self) -> str:
         """What is left of a job that the user gave up."""
+
+    def is_done(self, ret: int) -> bool:
+        """Whether a job that ended with `ret` did all it was asked to."""
+        return not ret and not self._job.is_cancelled
+
+    def trouble_at_end(self, errno: int) -> str:
+        """The error that the job ended with."""
+        return self.trouble() if self._error_seen else self.early_trouble(errno)
+
+    @property
+    def was_given_up(self) -> bool:
+        """Whether the user, or nobody's answer, has had the job cancelled."""
+        return bool(self._interrupts or self._given_up)
 
     # Following.
 
@@ -186,8 +206,7 @@ class Running(ABC):
             return Problem(f"interrupted; {self.fate_if_unwanted()}", Status.INTERRUPTED)
         if not ret:
             return Problem(f"{self._given_up}; {self.fate()}", Status.FAILED)
-        trouble = self.trouble() if self._error_seen else self.early_trouble(-ret)
-        return Problem(f"{trouble}; {self.fate()}", Status.FAILED)
+        return Problem(f"{self.trouble_at_end(-ret)}; {self.fate()}", Status.FAILED)
 
     def _abandoned(self) -> Problem:
         return Problem(

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from blockjob_fsm.block_job import BlockJob
-from blockjob_fsm.cli.copying import Copying, Policies
-from blockjob_fsm.cli.files import Target
+from blockjob_fsm.cli.copying import Mirroring, Policies
 from blockjob_fsm.cli.following import Inbox
 from blockjob_fsm.cli.problems import Problem
 from blockjob_fsm.cli.progress import Quiet
+from blockjob_fsm.cli.targets import Target
 from blockjob_fsm.storage.drive import Drive
 from blockjob_fsm.storage.faults import Fault, FaultyDevice, Gate
 from blockjob_fsm.storage.raw import RawFile
@@ -35,7 +35,7 @@ def test_an_interrupted_copy_is_removed(workplace: Path, number: signal.Signals)
         process.stderr.readline()
         process.send_signal(number)
         last = process.stderr.readlines()[-1]
-    assert (process.returncode, last) == (130, "blockjob: interrupted; b.img was removed\n")
+    assert (process.returncode, last) == (130, "blockjob: interrupted; b.img.partial was removed\n")
     assert contents(workplace) == before
 
 
@@ -71,12 +71,12 @@ def test_an_interrupted_stream_has_had_nothing() -> None:
 def test_a_second_interrupt_leaves_a_hanging_request_behind(workplace: Path) -> None:
     gate, inbox = Gate(), Inbox()
     drive = Drive("source", RawFile.open("a.img", read_only=True))
-    target = Target(RawFile.create("b.img", 4 * MIB), True, "b.img")
+    target = Target(RawFile.create("b.img.partial", 4 * MIB), "b.img", "b.img.partial")
     inbox.interrupt()
     inbox.interrupt()
     hanging = FaultyDevice(target.device, Fault("write", hold=gate))
-    copying = Copying("a.img", target, hanging, Policies(), inbox, Quiet())
-    with pytest.raises(Problem, match=r"a request still in flight; b\.img was removed") as caught:
+    copying = Mirroring("a.img", target, hanging, Policies(), inbox, Quiet())
+    with pytest.raises(Problem, match=r"a request still in flight; b\.img\.partial was") as caught:
         copying.run(drive)
     job = drive.job
     gate.release()
@@ -129,7 +129,7 @@ def test_the_end_of_input_cancels_a_stopped_job(workplace: Path) -> None:
         terminal.press("\x04")
         assert terminal.end() == 1
     assert "was cancelled at the end of input" in terminal.seen.replace("\r\n", "")
-    assert (workplace / "b.img").exists()
+    assert sorted(contents(workplace)) == ["a.img", "b.img.partial"]
 
 
 @pytest.mark.usefixtures("workplace")

@@ -59,9 +59,10 @@ def test_what_an_existing_target_held_is_gone_even_under_holes(blockjob: Blockjo
 
 
 def test_sync_none_says_that_nothing_is_copied(blockjob: Blockjob) -> None:
-    result = blockjob("mirror", "a.img", "b.img", "--sync", "none")
+    Path("b.img").write_bytes(b"\xaa" * 4 * MIB)
+    result = blockjob("mirror", "a.img", "b.img", "--sync", "none", "--existing")
     assert (result.status, "nobody writes here" in result.err) == (0, True)
-    assert Path("b.img").read_bytes() == bytes(4 * MIB)
+    assert Path("b.img").read_bytes() == b"\xaa" * 4 * MIB
 
 
 def test_the_source_stays_as_it_was(blockjob: Blockjob) -> None:
@@ -118,10 +119,9 @@ def test_an_error_before_the_first_byte_is_reported(blockjob: Blockjob) -> None:
 @pytest.mark.parametrize("fault", ["write:ENOSPC", "read:EIO", "flush:EIO", "allocation:EIO"])
 def test_a_failed_target_is_left_and_called_unusable(blockjob: Blockjob, fault: str) -> None:
     result = blockjob("mirror", "a.img", "b.img", "--inject", fault)
-    assert Path("b.img").exists()
-    assert result.err.endswith(
-        "; b.img is incomplete and unusable: delete it, or run again with --existing\n"
-    )
+    assert (Path("b.img.partial").exists(), Path("b.img").exists()) == (True, False)
+    assert "; b.img.partial is incomplete and unusable: " in result.err
+    assert "run again" in result.err
 
 
 def test_an_ignored_error_is_mentioned_and_the_copy_is_whole(blockjob: Blockjob) -> None:
@@ -156,9 +156,10 @@ def test_on_a_full_disk_the_partial_target_is_named_as_unusable(
 ) -> None:
     target = small_disk / "b.img"
     result = blockjob("mirror", "a.img", str(target))
-    assert (result.status, target.exists()) == (1, True)
+    assert (result.status, target.exists()) == (1, False)
     assert f"{target}: No space left on device while writing" in result.err
-    assert f"{target} is incomplete and unusable" in result.err
+    remedy = "make room and run again, or delete it\n"
+    assert result.err.endswith(f"{target}.partial is incomplete and unusable: {remedy}")
 
 
 def test_a_target_past_the_size_limit_is_not_made(workplace: Path) -> None:

@@ -1,12 +1,8 @@
 """What is typed as text, and sizes as people read them."""
 
-import errno
-
 import pytest
 
 from blockjob_fsm.cli import options
-from blockjob_fsm.cli.options import Injected
-from blockjob_fsm.storage.faults import Fault
 
 
 @pytest.mark.parametrize(
@@ -25,36 +21,6 @@ from blockjob_fsm.storage.faults import Fault
 )
 def test_a_speed_counts_bytes(text: str, bytes_per_s: int) -> None:
     assert options.speed(text) == bytes_per_s
-
-
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("read:EIO", Fault("read", errno.EIO)),
-        ("read:5", Fault("read", errno.EIO)),
-        ("write:ENOSPC:0", Fault("write", errno.ENOSPC, offset=0)),
-        ("write:ENOSPC:8", Fault("write", errno.ENOSPC, offset=4096)),
-        ("write:ENOSPC:8:once", Fault("write", errno.ENOSPC, offset=4096, once=True)),
-        ("write:ENOSPC::once", Fault("write", errno.ENOSPC, once=True)),
-        ("flush:EIO::once", Fault("flush", errno.EIO, once=True)),
-    ],
-)
-def test_a_fault_is_read_part_by_part(text: str, fault: Fault) -> None:
-    assert options.injected(text) == Injected(fault, text)
-
-
-@pytest.mark.parametrize(
-    ("event", "on_source"),
-    [
-        ("read", True),
-        ("allocation", True),
-        ("write", False),
-        ("write_zeroes", False),
-        ("flush", False),
-    ],
-)
-def test_a_fault_strikes_the_side_its_request_goes_to(event: str, on_source: bool) -> None:
-    assert options.injected(f"{event}:EIO").on_source is on_source
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_the_largest_speed_is_accepted(blockjob: Blockjob) -> None:
 
 @pytest.mark.parametrize("text", ["1", "1K", "1k", "1M", "1G", "1T", "0"])
 def test_a_speed_may_have_a_suffix(blockjob: Blockjob, text: str) -> None:
-    assert blockjob("mirror", "a.img", "b.img", "--speed", text, "--sync", "none").status == 0
+    assert blockjob("mirror", "a.img", "b.img", "--speed", text).status == 0
 
 
 @pytest.mark.usefixtures("crowded")

@@ -99,7 +99,7 @@ def test_without_a_limit_a_backup_sleeps_for_nothing_between_two_requests() -> N
 
 def test_under_a_limit_a_backup_takes_a_chunk_at_a_time_and_pays_for_it() -> None:
     _, asked = told(copying(Backup()), Mirrored(0, 1, 2), Delay(7), control=LIMITED)
-    assert asked == [CopyDirty(0, 1), Charge(KIB64), Sleep(7)]
+    assert asked == [CopyDirty(0, 1), Charge(KIB64, moved=True), Sleep(7)]
 
 
 @pytest.mark.parametrize(("left", "chunks"), [(4, 1), (2, 3), (5, 1)])
@@ -107,7 +107,7 @@ def test_the_limiter_hears_of_all_chunks_that_were_saved_and_of_a_failed_one(
     left: int, chunks: int
 ) -> None:
     _, asked = told(copying(Backup(), 5), Mirrored(0, 1, left), control=LIMITED)
-    assert asked[-1] == Charge(chunks * KIB64)
+    assert asked[-1] == Charge(chunks * KIB64, moved=True)
 
 
 @pytest.mark.parametrize(

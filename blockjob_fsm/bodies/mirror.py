@@ -152,6 +152,9 @@ class Mirror:
         cursor = outcome.first + outcome.copied + bool(outcome.errno)
         copied = replace(self, cursor=cursor, dirty=outcome.dirty)
         if outcome.errno:
+            if outcome.copied and not control.synced:
+                # Each of the good chunks was an iteration of its own, with its offset published.
+                copied = copied._published()
             return replace(
                 copied, stage=Stage.COPY_ERROR, errno=outcome.errno, is_read=outcome.is_read
             )
@@ -184,8 +187,11 @@ class Mirror:
             if finishing and self.dirty:
                 return self._at(Stage.COPY)
             return replace(self, stage=Stage.SLEEP, delay_ns=0 if self.dirty else IDLE_NS)
-        unsynced = replace(self, offset=self.length - self.dirty * self.chunk, delay_ns=0)
+        unsynced = replace(self._published(), delay_ns=0)
         return unsynced._at(Stage.CHARGE if control.speed else Stage.SLEEP)
+
+    def _published(self) -> Mirror:
+        return replace(self, offset=self.length - self.dirty * self.chunk)
 
     def _on_failure(self, errno: int) -> Mirror:
         if self.stage is Stage.FLUSH:

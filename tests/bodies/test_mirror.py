@@ -86,6 +86,15 @@ def test_a_failed_only_chunk_makes_the_offset_negative() -> None:
     assert (script.control.phase, script.offset) == (Phase.PARKED, 30 - CHUNK)
 
 
+@BATCHES
+@pytest.mark.parametrize(("bad", "offset"), [(0, 0), (3 * CHUNK, LENGTH - 7 * CHUNK)])
+def test_the_offset_tells_what_was_copied_before_an_error_that_is_reported(
+    batch: int, bad: int, offset: int
+) -> None:
+    script = script_of(mirrored(batch), Disk(LENGTH, bad={bad: [EIO]})).run()
+    assert (script.names, script.offset) == (["report", "COMPLETED"], offset)
+
+
 def test_a_disk_of_no_length_is_ready_after_its_flush_and_then_completes() -> None:
     script = in_step(disk=Disk(0))
     assert script.names == ["READY"]

@@ -27,7 +27,7 @@ from blockjob_fsm.properties import (
     Sometimes,
 )
 from blockjob_fsm.properties.classic_states import in_phase
-from models import breakers, invariants, mutants
+from models import breakers, fault_pages, invariants, mutants
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "properties.md"
 
@@ -72,8 +72,9 @@ def page() -> str:
 
 
 def main() -> None:
-    """Rewrite the page."""
+    """Rewrite the pages, that of the fault matrix too."""
     PAGE.write_text(page(), encoding="utf-8")
+    fault_pages.PAGE.write_text(fault_pages.page(), encoding="utf-8")
 
 
 # ---- the parts

@@ -1,0 +1,1 @@
+"""Our jobs beside QEMU's own, on random chains of images."""

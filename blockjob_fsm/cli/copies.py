@@ -41,6 +41,8 @@ class Order:
     existing: bool = False
     source_format: ImageFormat | None = None
     target_format: ImageFormat | None = None
+    #: Whether the user named the target's format.
+    is_sure: bool = True
     show: Show = Show.AUTO
     faults: tuple[Injected, ...] = ()
 
@@ -91,15 +93,22 @@ def _settled(order: Order, source: BlockDevice) -> Order:
     """The order with its defaults: sync top of an image alone is full, formats are alike."""
     sync = Sync.FULL if order.sync is Sync.TOP and source.backing is None else order.sync
     named = order.target_format
-    return replace(order, sync=sync, target_format=named or format_of(source))
+    return replace(order, sync=sync, target_format=named or format_of(source), is_sure=bool(named))
 
 
 def _wanted(order: Order, source: BlockDevice) -> Wanted:
     """The target to be made or opened; refuses a backing file where the format has none."""
     assert order.target_format is not None, "the format is settled"
-    length, exact = source.length(), order.kind.exact
+    length = source.length()
     _refuse_part_of_a_sector(order, length)
-    wanted = Wanted(order.target, order.target_format, length, order.existing, exact)
+    wanted = Wanted(
+        order.target,
+        order.target_format,
+        length,
+        existing=order.existing,
+        exact=order.kind.exact,
+        is_sure=order.is_sure,
+    )
     if order.existing or order.sync is Sync.FULL:
         return wanted
     option = f"--sync {order.sync.value}"

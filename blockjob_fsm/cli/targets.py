@@ -20,6 +20,7 @@ from blockjob_fsm.cli.problems import Problem, Status, cannot_write, shown
 from blockjob_fsm.cli.streams import STREAM, pour, spooled_output
 from blockjob_fsm.storage.chains import open_chain
 from blockjob_fsm.storage.device import BlockDevice, chain
+from blockjob_fsm.storage.qcow2.header import is_qcow2
 from blockjob_fsm.storage.qcow2.image import Qcow2File
 from blockjob_fsm.storage.raw import RawFile
 
@@ -86,7 +87,7 @@ class Wanted:
     """What target is asked for.
 
     `backing`: what the header of a new one is to name, if anything. `exact`: an existing one may
-    not be longer either.
+    not be longer either. `is_sure`: the user named the format.
     """
 
     path: str
@@ -94,6 +95,7 @@ class Wanted:
     length: int
     existing: bool = False
     exact: bool = False
+    is_sure: bool = True
     backing: BlockDevice | None = None
 
 
@@ -193,6 +195,8 @@ def _sync_folder(path: str) -> None:
 def _open_existing(wanted: Wanted, source: BlockDevice) -> BlockDevice:
     path = wanted.path
     try:
+        if not wanted.is_sure:
+            _refuse_another_format(wanted)
         device = open_chain(path, wanted.image_format.value, read_only=False)
     except OSError as error:
         raise _cannot_overwrite(path, error) from None
@@ -207,6 +211,15 @@ def _open_existing(wanted: Wanted, source: BlockDevice) -> BlockDevice:
     for layer in list(chain(device)):
         layer.close()
     raise Problem(message)
+
+
+def _refuse_another_format(wanted: Wanted) -> None:
+    """A format that nobody named must not cost an image of another one; raises OSError too."""
+    with RawFile.open(wanted.path, read_only=True) as file:
+        start = file.read(0, min(8, file.length()))
+    if wanted.image_format is ImageFormat.RAW and is_qcow2(start):
+        remedy = "give --target-format qcow2, or raw to write over all of it"
+        raise Problem(f"{shown(wanted.path)}: looks like qcow2: {remedy}")
 
 
 def _cannot_overwrite(path: str, error: OSError) -> Problem:

@@ -14,6 +14,9 @@ from typing import Protocol, Self
 import pytest
 
 from blockjob_fsm.cli import main
+from blockjob_fsm.storage.chains import open_chain
+from blockjob_fsm.storage.device import BlockDevice, chain, read_chain
+from blockjob_fsm.storage.qcow2 import Qcow2File
 from tests.tidy.sources import ROOT
 
 MIB = 1 << 20
@@ -59,6 +62,48 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         image.write(os.urandom(MIB))
         image.truncate(4 * MIB)
     return tmp_path
+
+
+@pytest.fixture
+def layers(workplace: Path) -> Path:
+    """The workplace with base.qcow2 <- middle.qcow2 <- top.qcow2, each with data of its own."""
+    make_image("base.qcow2", None, {0: MIB, 3 * MIB: MIB // 2})
+    make_image("middle.qcow2", "base.qcow2", {MIB: 100_000})
+    make_image("top.qcow2", "middle.qcow2", {2 * MIB: 10_000})
+    return workplace
+
+
+def make_image(
+    path: str, backing: str | None, data: dict[int, int], backing_format: str | None = "qcow2"
+) -> None:
+    """A qcow2 image of 4 MiB with random data: offset -> length."""
+    recorded = backing_format if backing else None
+    image = Qcow2File.create(path, 4 * MIB, backing=backing, backing_format=recorded)
+    image.close()
+    top = open_chain(path, "qcow2", read_only=False)
+    for offset, length in data.items():
+        top.write(offset, os.urandom(length))
+    close_chain(top)
+
+
+def close_chain(top: BlockDevice) -> None:
+    """Close every layer."""
+    for layer in list(chain(top)):
+        layer.close()
+
+
+def seen(path: str, format_name: str | None = None) -> bytes:
+    """What a guest reads of an image and its chain."""
+    top = open_chain(path, format_name)
+    data = bytes(read_chain(top, 0, top.length()))
+    close_chain(top)
+    return data
+
+
+def named_below(path: str) -> tuple[str | None, str | None]:
+    """The backing file and its format as a qcow2 header names them."""
+    with Qcow2File.open(path, read_only=True) as image:
+        return image.backing_name, image.backing_format
 
 
 def contents(folder: Path) -> dict[str, bytes | str | None]:

@@ -1,7 +1,7 @@
 """Opening a chain of images by what their headers say, and finding a layer in it.
 
-A stored name is another person's input: it may point anywhere, to itself, or to nothing. No format
-is read here.
+A stored name is another person's input: it may point anywhere, to itself, or to nothing. What is
+named blkdebug:CONFIG:IMAGE is opened with the faults that CONFIG says. No format is read here.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno as errno_codes
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from blockjob_fsm.storage.blkdebug import BlkdebugDevice, Rules
+from blockjob_fsm.storage.blkdebug_config import ConfigError, Name, read_config, split_name
 from blockjob_fsm.storage.device import BlockDevice, chain
 from blockjob_fsm.storage.image_error import ImageError
 from blockjob_fsm.storage.qcow2.header import is_qcow2
@@ -23,10 +24,6 @@ from blockjob_fsm.storage.raw import RawFile
 #: Longer chains are taken for a mistake.
 MAX_LAYERS = 200
 
-_OPENERS: dict[str, Callable[..., RawFile | Qcow2File]] = {
-    "raw": RawFile.open,
-    "qcow2": Qcow2File.open,
-}
 # How files of formats start that must not be mistaken for raw ones.
 _FOREIGN = {
     MAGIC: "qcow",
@@ -48,13 +45,14 @@ class _Link:
     overlay: Qcow2File | None = None
     read_only: bool = True
     lock: bool = True
+    rules: Rules | None = None
 
 
 @dataclass(slots=True)
 class _Opened:
     """The layers so far, the top first, and which files they are."""
 
-    layers: list[RawFile | Qcow2File] = field(default_factory=list)
+    layers: list[BlockDevice] = field(default_factory=list)
     files: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
@@ -67,7 +65,8 @@ def open_chain(
 ) -> BlockDevice:
     """Open an image and all that lies below it; only the image itself may be written.
 
-    All of them are locked against others, unless `lock=False`, which is only for reading.
+    All of them are locked against others, unless `lock=False`, which is only for reading. A name of
+    the form blkdebug:CONFIG:IMAGE is opened with faults; a file of that very name comes first.
 
     `format_name` is "raw" or "qcow2". Without it the file's first bytes decide, but then no raw
     image is opened for writing: a guest could write another format's header into it, and the next
@@ -75,10 +74,10 @@ def open_chain(
     everything closed again.
     """
     opened = _Opened()
-    top = os.fspath(path)
+    top, rules = os.fspath(path), None
     if not os.path.lexists(top):
-        _refuse_protocols(top, top)
-    link: _Link | None = _Link(top, format_name, read_only=read_only, lock=lock)
+        top, rules = _named_file(top, top), _rules_in(top, top)
+    link: _Link | None = _Link(top, format_name, read_only=read_only, lock=lock, rules=rules)
     try:
         while link is not None:
             link = _open_link(link, opened)
@@ -113,10 +112,40 @@ def _same_file(one: str, other: str) -> bool:
 def backing_path(image: str, stored: str) -> str:
     """The path that a stored name means: beside the image that stores it, unless absolute.
 
-    Raises ImageError(ENOTSUP) for a name that is no path.
+    Both files of blkdebug:CONFIG:IMAGE start from the current folder, as in QEMU. Raises
+    ImageError(ENOTSUP) for a name of another protocol, and ImageError(EINVAL) for a malformed one.
     """
-    _refuse_protocols(image, stored)
-    return os.path.join(os.path.dirname(image), stored)
+    named = _named_file(image, stored)
+    return named if named != stored else os.path.join(os.path.dirname(image), stored)
+
+
+def _named_file(image: str, name: str) -> str:
+    """What is left of a name without blkdebug and its configuration."""
+    faults = _split(image, name)
+    path = name if faults is None else faults.image
+    _refuse_protocols(image, path)
+    return path
+
+
+def _rules_in(image: str, name: str) -> Rules | None:
+    """The rules that a name asks for, with a state of their own; None if it is a plain path."""
+    faults = _split(image, name)
+    if faults is None or faults.config is None:
+        return None if faults is None else Rules(())
+    try:
+        return Rules(read_config(faults.config))
+    except ConfigError as error:
+        raise ImageError(errno_codes.EINVAL, f"blkdebug: {error}", image) from None
+    except OSError as error:
+        what = f"its blkdebug configuration {faults.config!r} cannot be read ({error.strerror})"
+        raise ImageError(error.errno or errno_codes.EIO, what, image) from None
+
+
+def _split(image: str, name: str) -> Name | None:
+    try:
+        return split_name(name)
+    except ConfigError as error:
+        raise ImageError(errno_codes.EINVAL, str(error), image) from None
 
 
 def _refuse_protocols(image: str, name: str) -> None:
@@ -139,10 +168,7 @@ def _open_link(link: _Link, opened: _Opened) -> _Link | None:
         raise ImageError(errno_codes.ELOOP, what, opened.layers[0].name, "merge some of them")
     _refuse_what_is_open(link, opened)
     format_name = link.format_name or _probe(link)
-    if format_name not in _OPENERS:
-        what = f"the format {format_name!r} is not supported (raw and qcow2 are)"
-        raise ImageError(errno_codes.ENOTSUP, what, link.path, "convert it with `qemu-img convert`")
-    layer = _OPENERS[format_name](link.path, read_only=link.read_only, lock=link.lock)
+    layer = _open_as(format_name, link)
     opened.layers.append(layer)
     if link.overlay is not None:
         link.overlay.backing = layer
@@ -151,7 +177,18 @@ def _open_link(link: _Link, opened: _Opened) -> _Link | None:
     if link.overlay is not None and link.format_name is None:
         raise _unsafe_guess(link, link.overlay)
     path = backing_path(layer.name, layer.backing_name)
-    return _Link(path, layer.backing_format, overlay=layer, lock=link.lock)
+    rules = _rules_in(layer.name, layer.backing_name)
+    return _Link(path, layer.backing_format, overlay=layer, lock=link.lock, rules=rules)
+
+
+def _open_as(format_name: str, link: _Link) -> BlockDevice:
+    if format_name == "qcow2":
+        return Qcow2File.open(link.path, read_only=link.read_only, lock=link.lock, rules=link.rules)
+    if format_name == "raw":
+        file = RawFile.open(link.path, read_only=link.read_only, lock=link.lock)
+        return file if link.rules is None else BlkdebugDevice(file, link.rules)
+    what = f"the format {format_name!r} is not supported (raw and qcow2 are)"
+    raise ImageError(errno_codes.ENOTSUP, what, link.path, "convert it with `qemu-img convert`")
 
 
 def _refuse_what_is_open(link: _Link, opened: _Opened) -> None:

@@ -43,6 +43,11 @@ class BlockDevice(ABC):
         self._read_only = read_only
 
     @property
+    def format_name(self) -> str | None:
+        """The format as headers record it, "raw" or "qcow2"; None for what is no image file."""
+        return None
+
+    @property
     def backing(self) -> BlockDevice | None:
         """The layer below; setting it changes the chain in memory and leaves the header alone."""
         return self._backing

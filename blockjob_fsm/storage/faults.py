@@ -120,6 +120,11 @@ class FaultyDevice(BlockDevice):
         return tuple(armed.struck for armed in self._armed)
 
     @property
+    def format_name(self) -> str | None:
+        """The inner device's."""
+        return self.inner.format_name
+
+    @property
     def backing(self) -> BlockDevice | None:
         """The inner device's."""
         return self.inner.backing

@@ -93,6 +93,11 @@ class RawFile(BlockDevice):
         return cls(name, descriptor, WRITING, read_only=False)
 
     @property
+    def format_name(self) -> str:
+        """Always "raw"."""
+        return "raw"
+
+    @property
     def backing(self) -> BlockDevice | None:
         """Always None."""
         return None

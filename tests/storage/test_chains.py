@@ -95,7 +95,6 @@ def test_a_name_with_a_colon_after_a_slash_is_a_path(tmp_path: Path, opened: Ope
         ("nbd:localhost:10809", "nbd"),
         ("https://host/disk.raw", "https"),
         ("file:base.raw", "file"),
-        ("blkdebug::base.raw", "blkdebug"),
     ],
 )
 def test_a_name_that_is_no_path_is_refused(tmp_path: Path, name: str, protocol: str) -> None:

@@ -172,6 +172,7 @@ class ClusterMap:
             return None
         if offset % self._geometry.cluster_bytes:
             raise damaged(self._host.name, f"the L2 table at {offset:#x} is not aligned")
+        self._host.raise_event("l2_load")
         raw = self._host.read_table("L2 table", offset, self._geometry.cluster_bytes)
         table = load_table(self._geometry, self._version, offset, raw)
         self._cache.put(index, table)
@@ -194,9 +195,11 @@ class ClusterMap:
     def place_table(self, index: int, host: int) -> None:
         """Let a new L2 table at `host` hold what the old one held, and point to it."""
         old = self._table(index)
-        empty = bytes(self._geometry.cluster_bytes)
-        self._host.write(host, to_big_endian(old.entries) if old else empty)
+        raw = to_big_endian(old.entries) if old else bytes(self._geometry.cluster_bytes)
+        self._host.raise_event("l2_alloc_write")
+        self._host.write(host, raw)
         self._point_to(index, host | COPIED)
+        self._cache.put(index, load_table(self._geometry, self._version, host, raw))
 
     def drop_table(self, index: int) -> None:
         """Have no L2 table there."""
@@ -204,6 +207,7 @@ class ClusterMap:
 
     def _point_to(self, index: int, entry: int) -> None:
         raw = entry.to_bytes(WORD_BYTES, "big")
+        self._host.raise_event("l1_update")
         self._host.write(self._l1_offset + index * WORD_BYTES, raw)
         self._l1[index * WORD_BYTES : (index + 1) * WORD_BYTES] = raw
         self._cache.drop(index)
@@ -225,6 +229,7 @@ class ClusterMap:
         assert self.has_own_table(spot.index), "a shared L2 table is changed in place"
         first = spot.inner // self._geometry.cluster_bytes
         assert first + len(entries) <= self._geometry.table_entries
+        self._host.raise_event("l2_update")
         self._host.write(table.offset + first * WORD_BYTES, to_big_endian(entries))
         table.replace(first, entries, states_of_words(entries, self._version))
 

@@ -9,8 +9,8 @@ import errno as errno_codes
 import os
 from typing import Self
 
+from blockjob_fsm.storage.blkdebug import Rules
 from blockjob_fsm.storage.device import BlockDevice, Data, Extent
-from blockjob_fsm.storage.faults import FaultyDevice
 from blockjob_fsm.storage.image_error import CONVERT, ImageError, damaged
 from blockjob_fsm.storage.qcow2.cluster_map import Run
 from blockjob_fsm.storage.qcow2.clusters import DATA, KEPT_ZERO, PACKED, UNALLOCATED, ZERO_PLAIN
@@ -51,13 +51,19 @@ class Qcow2File(BlockDevice):
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str], *, read_only: bool = False, lock: bool = True
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        lock: bool = True,
+        rules: Rules | None = None,
     ) -> Self:
         """Open the image at `path`; raises ImageError, or the OSError of opening the file.
 
-        `lock=False` as with `RawFile.open`.
+        `lock=False` as with `RawFile.open`. `rules` of blkdebug fail requests to the file below the
+        format, at the steps of the format that QEMU names so too.
         """
-        host = HostFile(RawFile.open(path, read_only=read_only, lock=lock))
+        host = HostFile(RawFile.open(path, read_only=read_only, lock=lock), rules)
         return cls._of(host, read_only=read_only)
 
     @classmethod
@@ -99,6 +105,16 @@ class Qcow2File(BlockDevice):
         return cls._of(write_new_image(path, header, exclusive=exclusive), read_only=False)
 
     # What the header says.
+
+    @property
+    def format_name(self) -> str:
+        """Always "qcow2"."""
+        return "qcow2"
+
+    @property
+    def rules(self) -> Rules | None:
+        """The blkdebug rules that requests to the file ask."""
+        return self._host.rules
 
     @property
     def header(self) -> Header:
@@ -157,6 +173,7 @@ class Qcow2File(BlockDevice):
         with self._metadata.request():
             runs = self._metadata.runs(offset, length)
             if len(runs) == 1 and runs[0].state == DATA:
+                self._host.raise_event("read_aio")
                 return self._host.read(runs[0].host, length)
             # Fresh memory is zeros already, and costs nothing until it is written.
             buffer = bytearray(length)
@@ -169,6 +186,7 @@ class Qcow2File(BlockDevice):
 
     def _read_run(self, run: Run, offset: int, view: memoryview) -> None:
         if run.state == DATA:
+            self._host.raise_event("read_aio")
             self._host.read_into(view, run.host)
         elif run.state == UNALLOCATED:
             self._writer.refuse_to_guess()
@@ -185,6 +203,7 @@ class Qcow2File(BlockDevice):
         if kept is not None and kept[0] == entry:
             return kept[1]
         offset, length = packed_range(entry, self.header.cluster_bits)
+        self._host.raise_event("read_compressed")
         packed = bytes(self._host.read(offset, length))
         try:
             data = unpack(self.header.compression, packed, self.cluster_bytes)
@@ -197,10 +216,13 @@ class Qcow2File(BlockDevice):
     def host_extent(self, offset: int, length: int) -> tuple[int, int] | None:
         """Where bytes at `offset` lie in the file: (offset there, how many in a row).
 
-        None where they lie nowhere as they are. Past the end of the file read zeros. The answer
-        holds until the range is written as zeros or the image is closed.
+        None where they lie nowhere as they are, or where rules want to see each byte. Past the end
+        of the file read zeros. The answer holds until the range is written as zeros or the image is
+        closed.
         """
         self._check_range(offset, length)
+        if self.rules is not None:
+            return None
         run = self._metadata.run(offset, length)
         return (run.host, run.length) if run.state == DATA else None
 
@@ -242,7 +264,8 @@ class Qcow2File(BlockDevice):
         """Name another backing file in the header; the format is that of `base` unless given."""
         self._check_writable()
         self._metadata.clear_autoclear()
-        self._metadata.name_backing(stored_name, stored_format or _format_of(base))
+        below = None if base is None else base.format_name
+        self._metadata.name_backing(stored_name, stored_format or below)
         self.backing = base
         self._writer.misses_backing = base is None and stored_name is not None
 
@@ -254,7 +277,11 @@ class Qcow2File(BlockDevice):
             _check_can_write(self.name, self.header)
         self._host.reopen(read_only=read_only)
         if not read_only:
-            self._metadata.load_refcounts()
+            try:
+                self._metadata.load_refcounts()
+            except OSError:
+                self._host.reopen(read_only=True)
+                raise
         self._read_only = read_only
 
     def close(self) -> None:
@@ -283,11 +310,3 @@ def _check_can_write(name: str, header: Header) -> None:
     ):
         if refused:
             raise ImageError(errno_codes.ENOTSUP, f"{what} can only be read", name, remedy)
-
-
-def _format_of(device: BlockDevice | None) -> str | None:
-    while isinstance(device, FaultyDevice):
-        device = device.inner
-    if isinstance(device, Qcow2File):
-        return "qcow2"
-    return "raw" if isinstance(device, RawFile) else None

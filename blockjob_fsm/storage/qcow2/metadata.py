@@ -201,7 +201,8 @@ class Metadata:
         size = self.geometry.cluster_bytes
         for offset, length in self._epochs.take():
             first = offset // size
-            self.refcounts.give_back(first, (offset + length - 1) // size - first + 1)
+            count = (offset + length - 1) // size - first + 1
+            self.refcounts.give_back_or_leak(first, count)
 
     # The header.
 
@@ -233,9 +234,12 @@ class Metadata:
             if wanted <= header.l1_entries:
                 return
             size = self.geometry.clusters(wanted * WORD_BYTES)
+            self.host.raise_event("l1_grow_alloc_table")
             offset = self.refcounts.allocate_in_row(size) * self.geometry.cluster_bytes
             raw = self._map.l1_bytes().ljust(size * self.geometry.cluster_bytes, b"\0")
+            self.host.raise_event("l1_grow_write_table")
             self.host.write(offset, raw)
+            self.host.raise_event("l1_grow_activate_table")
             self._set_length_and_l1(header.length, wanted, offset)
             self._map.move_l1(self.header, raw[: wanted * WORD_BYTES])
             old = self.geometry.clusters(header.l1_entries * WORD_BYTES)
@@ -268,7 +272,9 @@ class Metadata:
                 old = self._map.entries(
                     index * self.geometry.table_reach, self.geometry.table_entries
                 )
+                self.host.raise_event("l1_shrink_write_table")
                 self._map.drop_table(index)
+                self.host.raise_event("l1_shrink_free_l2_clusters")
                 self._retire(old)
                 self._epochs.retire(entry & HOST_MASK, self.geometry.cluster_bytes)
 

@@ -47,6 +47,7 @@ class Refcounts:
         self._per_block = header.geometry.refcounts_per_block
         self._offset = header.refcount_table_offset
         size = header.refcount_table_clusters * header.geometry.cluster_bytes
+        host.raise_event("reftable_load")
         self._table = words(host.read_table("refcount table", self._offset, size))
         self._blocks: TableCache[array[int]] = TableCache(
             CACHE_BYTES, header.geometry.cluster_bytes + 512
@@ -59,6 +60,7 @@ class Refcounts:
 
     def allocate(self, count: int) -> tuple[int, int]:
         """Take up to `count` free clusters in a row: (the first, how many), at least one."""
+        self._host.raise_event("cluster_alloc")
         while True:
             number, start = divmod(self._search_from, self._per_block)
             block = self._block_or_new(number)
@@ -76,6 +78,7 @@ class Refcounts:
 
     def allocate_in_row(self, count: int) -> int:
         """Take exactly `count` clusters in a row, for a table; returns the first."""
+        self._host.raise_event("cluster_alloc")
         for number, offset in enumerate(self._table):
             if not offset or count > self._per_block:
                 continue
@@ -103,6 +106,7 @@ class Refcounts:
 
     def give_back(self, cluster: int, count: int) -> None:
         """Count one user less for each of `count` clusters in a row."""
+        self._host.raise_event("cluster_free")
         self._search_from = min(self._search_from, cluster)
         end = cluster + count
         while cluster < end:
@@ -111,6 +115,16 @@ class Refcounts:
             counts = self._used(number, start, part)
             self._store(number, start, array(self._code, [value - 1 for value in counts]))
             cluster += part
+
+    def give_back_or_leak(self, cluster: int, count: int) -> None:
+        """`give_back`, where a failing disk only costs room, as in QEMU; damage is an error."""
+        try:
+            self.give_back(cluster, count)
+        except ImageError:
+            raise
+        except OSError:
+            # Whoever used the clusters has done his work, and must not be told that he failed.
+            return
 
     def check_used(self, cluster: int, count: int) -> None:
         """Refuse to change clusters that others could be given, since they are counted as free."""
@@ -140,6 +154,7 @@ class Refcounts:
             size = self._geometry.cluster_bytes
             if offset % size:
                 raise damaged(self._host.name, f"the refcount block at {offset:#x} is not aligned")
+            self._host.raise_event("refblock_load")
             raw = self._host.read_table("refcount block", offset, size)
             block = from_big_endian(self._code, raw)
             self._blocks.put(number, block)
@@ -148,15 +163,19 @@ class Refcounts:
     def _store(self, number: int, first: int, counts: array[int]) -> None:
         block = self._block(number)
         raw = to_big_endian(counts, self._code)
+        self._host.raise_event("refblock_update_part")
         self._host.write(self._table[number] + first * block.itemsize, raw)
         block[first : first + len(counts)] = counts
 
     def _block_or_new(self, number: int) -> array[int]:
+        self._host.raise_event("refblock_alloc")
         if number >= len(self._table):
             self._grow_table(number + 1)
         if not self._table[number]:
             # All clusters that the block counts are free, so it can be the first of them.
+            self._host.raise_event("refblock_alloc_write")
             self._write_blocks(number, 1, used=1)
+            self._host.raise_event("refblock_alloc_hookup")
             self._point_to_blocks(number, number * self._per_block, 1)
         return self._block(number)
 
@@ -203,6 +222,7 @@ class Refcounts:
 
     def _grow_table(self, entries: int) -> None:
         """Move the refcount table to where it has room for `entries` and some more."""
+        self._host.raise_event("reftable_grow")
         number, size = self._end(), self._geometry.cluster_bytes
         clusters = blocks = 0
         wanted = entries + min(entries // 2, _SPARE_ENTRIES)
@@ -216,19 +236,22 @@ class Refcounts:
         start = number * self._per_block
         table = self._table + array("Q", bytes(clusters * size - len(self._table) * WORD_BYTES))
         table[number : number + blocks] = self._offsets(start, blocks)
+        self._host.raise_event("refblock_alloc_write_blocks")
         self._write_blocks(number, blocks, used=blocks + clusters)
         self._move_table((start + blocks) * size, table)
 
     def _move_table(self, offset: int, table: array[int]) -> None:
         old, old_clusters = self._offset, self._geometry.clusters(len(self._table) * WORD_BYTES)
+        self._host.raise_event("refblock_alloc_write_table")
         self._host.write(offset, to_big_endian(table))
         clusters = self._geometry.clusters(len(table) * WORD_BYTES)
         fields = offset.to_bytes(8, "big") + clusters.to_bytes(4, "big")
+        self._host.raise_event("refblock_alloc_switch_table")
         # One write for both fields: a kill leaves the old table or the new one.
         self._host.write(_HEADER_FIELDS_AT, fields)
         self._offset, self._table = offset, table
         self._on_move(offset, clusters)
-        self.give_back(old // self._geometry.cluster_bytes, old_clusters)
+        self.give_back_or_leak(old // self._geometry.cluster_bytes, old_clusters)
 
 
 def _free_in_row(block: array[int], first: int, limit: int) -> int:

@@ -9,16 +9,28 @@ from __future__ import annotations
 
 import errno as errno_codes
 from array import array
+from enum import Enum, auto
 
 from blockjob_fsm.storage.device import BlockDevice, read_chain
 from blockjob_fsm.storage.image_error import ImageError
 from blockjob_fsm.storage.qcow2.cluster_map import Run
-from blockjob_fsm.storage.qcow2.clusters import KEPT_ZERO, UNALLOCATED, ZERO_PLAIN
+from blockjob_fsm.storage.qcow2.clusters import DATA, KEPT_ZERO, PACKED, UNALLOCATED, ZERO_PLAIN
 from blockjob_fsm.storage.qcow2.layout import COPIED, ZERO
 from blockjob_fsm.storage.qcow2.metadata import Metadata
 
 #: Most zeros written at a time where the format has no zero clusters.
 _ZEROS = memoryview(bytes(1 << 20))
+
+
+class Completion(Enum):
+    """Where the rest of a cluster comes from that is written in part; for blkdebug's events only.
+
+    Here it is always one read of what a guest sees, and one write of the whole cluster.
+    """
+
+    NOTHING = auto()
+    ZEROS = auto()
+    COPY = auto()
 
 
 class Writer:
@@ -64,6 +76,7 @@ class Writer:
 
     def _in_place(self, run: Run, view: memoryview) -> int:
         self._metadata.check_writable(run.host, run.length)
+        self._host.raise_event("write_aio")
         self._host.write(run.host, view[: run.length])
         return run.length
 
@@ -76,10 +89,22 @@ class Writer:
         self._metadata.link(offset, host, count)
         return len(view)
 
-    def _fill(self, host: int, clusters: int, *pieces: memoryview | bytearray | bytes) -> None:
+    def _fill(
+        self,
+        host: int,
+        clusters: int,
+        *pieces: memoryview | bytearray | bytes,
+        completed_by: Completion = Completion.NOTHING,
+    ) -> None:
         """Write to new clusters; they are given back if that fails."""
         try:
             self._metadata.check_writable(host, clusters * self._cluster_bytes)
+            if completed_by is Completion.ZEROS:
+                self._host.raise_event("cluster_alloc_space")
+                self._host.announce_zeroes(host, clusters * self._cluster_bytes)
+            self._host.raise_event("write_aio")
+            if completed_by is Completion.COPY:
+                self._host.raise_event("cow_write")
             self._host.write(host, *pieces)
         except OSError:
             self._metadata.give_back(host, clusters)
@@ -97,18 +122,28 @@ class Writer:
                 run = self._metadata.run(offset, len(view))
                 if run.own:
                     return self._in_place(run, view)
+                completed_by = self._completion(run.state)
                 cluster = self._as_read(start)
                 cluster[within : within + len(view)] = view
                 if may_be_zero and cluster == bytes(len(cluster)):
                     entry = ZERO
                 else:
                     entry = self._metadata.allocate(1)[0] | COPIED
-                    self._fill(entry & ~COPIED, 1, cluster)
+                    self._fill(entry & ~COPIED, 1, cluster, completed_by=completed_by)
                 if self._metadata.link_watched(watch, entry):
                     return len(view)
             # Somebody has changed the cluster meanwhile: complete what is there now.
             if entry != ZERO:
                 self._metadata.give_back(entry & ~COPIED, 1)
+
+    def _completion(self, state: int) -> Completion:
+        """How QEMU would complete a cluster in this state; raises the events of its read."""
+        if state not in {DATA, PACKED} and (state != UNALLOCATED or not self._has_below()):
+            return Completion.ZEROS
+        self._host.raise_event("cow_read")
+        if state == UNALLOCATED:
+            self._host.raise_event("read_backing_aio")
+        return Completion.COPY
 
     def _as_read(self, start: int) -> bytearray:
         """One cluster as a guest reads it, zeros past the end of the disk."""

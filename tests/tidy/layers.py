@@ -46,6 +46,8 @@ PLACES = {
     "executor": Place(4, "live"),
     "operations": Place(4, "live"),
     "live_job": Place(4, "live"),
+    "live_group": Place(4, "live"),
+    "modern_block_job": Place(4, "live"),
     "jobs": Place(4, "live"),
     # The package's own `__init__` shows levels 0 to 4; what needs more has its own door.
     "": Place(4, "live"),

@@ -1,0 +1,305 @@
+"""The live jobs of one transaction: one lock, one order of effects, and the walk over the members.
+
+All control changes of a group happen under its lock and take microseconds. What must happen outside
+is queued in order and done without the lock by whichever thread finds nobody doing it already: the
+carrier. While a driver's prepare step runs there, verbs wait, as QEMU's monitor does; the carrier's
+own thread, in a listener or a callback, may call any verb of any member.
+"""
+
+from __future__ import annotations
+
+import errno as errno_codes
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from blockjob_fsm.bodies.requests import Do, Failed, Finish, IoOutcome, IoRequest, Noted, Outcome
+from blockjob_fsm.declaration import Event, Lifecycle, Refused
+from blockjob_fsm.errors import IllegalStep
+from blockjob_fsm.events import QmpEvent
+from blockjob_fsm.executor import Executor, Timer
+from blockjob_fsm.job import ArmTimer, Effect, Emit, Input, Perform, Signal, Submit
+from blockjob_fsm.job_group import JobGroup, deliver
+from blockjob_fsm.lifecycles import modern_words as words
+from blockjob_fsm.lifecycles.modern_words import ModernControl
+from blockjob_fsm.lifecycles.transaction import Transaction
+from blockjob_fsm.machine import machine_of
+from blockjob_fsm.modern_job import ModernJob, has_rest, rest_of
+from blockjob_fsm.operations.base import Operations
+from blockjob_fsm.storage.drive import Drive
+
+#: A request of many units comes back so often, so that progress is published on slow disks too.
+REPORT_NS = 100_000_000
+
+
+@dataclass(slots=True)
+class Member:
+    """What a live job has beside its value. `released`: the device is free again."""
+
+    id: str
+    device: Drive
+    operations: Operations
+    callback: Callable[[Any, int], object] | None = None
+    opaque: object = None
+    on_event: Callable[[QmpEvent], object] | None = None
+    released: bool = False
+    timer: int = 0
+    alarm: Timer | None = field(default=None)
+
+
+class LiveGroup:
+    """The members of one transaction. Every method may be called by any thread, with no lock held.
+
+    `lifecycle` is one of `lifecycles.modern`; all members share it.
+    """
+
+    def __init__(self, executor: Executor, lifecycle: Lifecycle[ModernControl]) -> None:
+        self.executor = executor
+        self.lifecycle = lifecycle
+        self._fire = machine_of(lifecycle)
+        self._changed = executor.host.condition()
+        self._group = JobGroup((), Transaction(()))
+        self._members: dict[str, Member] = {}
+        self._outbox: deque[tuple[Member, Effect | None]] = deque()
+        self._carrier: int | None = None
+        self._walking = False
+
+    # Members.
+
+    def add(self, member: Member, value: ModernJob) -> None:
+        """Take a member in, as the newest; it has not been created yet."""
+        with self._changed:
+            jobs = (value, *self._group.jobs)
+            members = (value.id, *self._group.transaction.members)
+            transaction = replace(self._group.transaction, members=members)
+            self._group = JobGroup(jobs, transaction)
+            self._members[member.id] = member
+
+    def value(self, member: str) -> ModernJob:
+        """A member's present value; its last one when it is gone."""
+        return self._group.job(member)
+
+    @property
+    def values(self) -> tuple[ModernJob, ...]:
+        """All members that were ever added, newest first."""
+        return self._group.jobs
+
+    # Inputs.
+
+    def verb(self, member: str, event: Event) -> None:
+        """A user's verb; raises the declared refusal, with nothing changed."""
+        with self._changed:
+            while self._walking and not self._is_carried_here():
+                self._changed.wait()
+            self._take(member, Input(event, self.executor.now_ns()))
+        self._carry_out()
+
+    def happens(self, member: str, event: Event, outcome: IoOutcome | None = None) -> None:
+        """Something the world does."""
+        with self._changed:
+            self._take(member, Input(event, self.executor.now_ns(), outcome))
+        self._carry_out()
+
+    def concerns(self, member: str, event: Event) -> None:
+        """Something that happens to a member's nodes, and is nothing to a job that is gone."""
+        with self._changed:
+            if self.value(member).control.phase not in words.GONE:
+                self._take(member, Input(event, self.executor.now_ns()))
+        self._carry_out()
+
+    def _take(self, member: str, given: Input) -> None:
+        result = deliver(self._group, member, given, self._fire)
+        if isinstance(result, Refused):
+            if result.refusal is None:
+                raise IllegalStep(result.reason)
+            raise result.error(member)
+        self._group = result.group
+        for name, effect in result.effects:
+            self._queue(self._members[name], effect)
+        due = result.waits_for
+        if due is not None and due.kind is words.PREPARE:
+            self._walking = True
+            self._outbox.append((self._members[due.member], None))
+        self._changed.notify_all()
+
+    def _queue(self, member: Member, effect: Effect) -> None:
+        """Under the lock. Timers are set here, so that a stale one can be told from a live one."""
+        match effect:
+            case ArmTimer(wake_at_ns):
+                member.timer += 1
+                ring = partial(self._on_timer, member, member.timer)
+                member.alarm = self.executor.call_at(wake_at_ns, ring)
+            case Signal(words.CANCEL_TIMER):
+                member.timer += 1
+                if member.alarm is not None:
+                    self.executor.forget(member.alarm)
+            case _:
+                self._outbox.append((member, effect))
+
+    def _on_timer(self, member: Member, token: int) -> None:
+        with self._changed:
+            if token != member.timer:
+                return  # the sleep was cut short; this timer is not its successor's
+            self._take(member.id, Input(words.TIMER(), self.executor.now_ns()))
+        self._carry_out()
+
+    # The carrier.
+
+    def _is_carried_here(self) -> bool:
+        return self._carrier == self.executor.host.thread_id()
+
+    def _carry_out(self) -> None:
+        """Do the queued effects in order, unless another call, or an outer one, is at it.
+
+        What a listener or a callback raises is raised here, once nothing is queued any more.
+        """
+        failure: BaseException | None = None
+        while (work := self._next_work()) is not None:
+            member, effect = work
+            try:
+                if effect is None:
+                    self._prepare(member)
+                else:
+                    self._do(member, effect)
+            except BaseException as error:
+                failure = failure or error
+            finally:
+                with self._changed:
+                    self._carrier = None
+                    self._changed.notify_all()
+        if failure is not None:
+            raise failure
+
+    def _next_work(self) -> tuple[Member, Effect | None] | None:
+        with self._changed:
+            if self._carrier is not None or not self._outbox:
+                return None
+            self._carrier = self.executor.host.thread_id()
+            return self._outbox.popleft()
+
+    def _do(self, member: Member, effect: Effect) -> None:
+        match effect:
+            case Submit(request):
+                self.executor.submit(partial(self._do_io, member, request))
+            case Emit(event):
+                if member.on_event is not None:
+                    self.executor.let_go()
+                    member.on_event(event)
+            case Perform(acts):
+                for act in acts:
+                    member.operations.perform(act)
+            case Signal(output):
+                self._signal(member, output)
+
+    def _signal(self, member: Member, output: object) -> None:
+        match output:
+            case words.DEFER:
+                complete = partial(self.happens, member.id, words.COMPLETION())
+                self.executor.submit(complete, elsewhere=True)
+            case words.PIVOT:
+                member.operations.pivot()
+            case words.UNDRAIN:
+                member.operations.undrain()
+            case words.ABORT:
+                self._rest(member)
+            case words.CLEAN:
+                self._clean(member)
+            case words.CALL_BACK:
+                if member.callback is not None:
+                    self.executor.let_go()
+                    member.callback(member.opaque, self.value(member.id).control.ret)
+            case words.RELEASE:
+                # A job that was never finalized has its device still.
+                self._clean(member)
+
+    def _clean(self, member: Member) -> None:
+        if member.released:
+            return
+        member.released = True
+        try:
+            member.operations.close()
+        finally:
+            member.device.release()
+
+    # The driver's own work after the body's return, on the carrier's thread.
+
+    def _prepare(self, member: Member) -> None:
+        ret = -errno_codes.EIO
+        try:
+            ret = self._rest(member)
+        finally:
+            with self._changed:
+                self._walking = False
+                self._take(member.id, Input(words.PREPARE(ret), self.executor.now_ns()))
+
+    def _rest(self, member: Member) -> int:
+        """Let the body say what it still wants, and do it; its result."""
+        job = self.value(member.id)
+        if not has_rest(job):
+            return job.control.ret
+        answer: Outcome = Noted()
+        while True:
+            job, wish = rest_of(job, answer)
+            with self._changed:
+                self._group = self._group.with_job(replace(self.value(member.id), body=job.body))
+            match wish:
+                case Finish(ret):
+                    return ret
+                case Do(acts):
+                    for act in acts:
+                        member.operations.perform(act)
+                    answer = Noted()
+                case _:
+                    answer = member.operations.carry_out(wish, lambda: False)
+
+    # A worker's thread.
+
+    def _do_io(self, member: Member, request: IoRequest) -> None:
+        try:
+            until_ns = self.executor.now_ns() + REPORT_NS
+            stop = partial(self._interrupted, member, until_ns)
+            outcome = member.operations.carry_out(request, stop)
+        except BaseException:
+            # Our own mistake, not the disk's; still the device must not stay taken for ever.
+            failed = Failed(errno_codes.EIO)
+            self.happens(member.id, words.IO_DONE(), failed)
+            raise
+        self.happens(member.id, words.IO_DONE(), outcome)
+
+    def _interrupted(self, member: Member, until_ns: int) -> bool:
+        """Whether a request of many units shall come back early; its first unit is done anyway."""
+        control = self.value(member.id).control
+        asked = control.pause_count > 0 or control.cancelled or control.speed > 0
+        return asked or self.executor.now_ns() >= until_ns
+
+    # Waiting.
+
+    def wait_until(self, done: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Wait for a condition on the members' values; False if the timeout came first.
+
+        Raises RuntimeError in a listener or callback of a member, which others have to wait for.
+        """
+        if self._is_carried_here():
+            raise RuntimeError("a job's own listener or callback cannot wait for its group")
+        if not self.executor.workers:
+            return self._pump_until(done, timeout_s)
+        with self.executor.waiting(), self._changed:
+            return self._changed.wait_for(lambda: done() and self._is_at_rest(), timeout_s)
+
+    def _is_at_rest(self) -> bool:
+        return not self._outbox and self._carrier is None
+
+    def _pump_until(self, done: Callable[[], bool], timeout_s: float | None) -> bool:
+        """Without workers the waiting thread does the work; what can never end is said."""
+        executor = self.executor
+        until_ns = None if timeout_s is None else executor.now_ns() + int(timeout_s * 1e9)
+        while not done():
+            if until_ns is not None and executor.now_ns() >= until_ns:
+                return False
+            if not executor.pump(until_ns):
+                if until_ns is not None:
+                    return False
+                raise IllegalStep("nothing that is pending can end this wait")
+        return True

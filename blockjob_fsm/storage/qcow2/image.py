@@ -73,7 +73,7 @@ class Qcow2File(BlockDevice):
             header = read_header(host)
             if not can_unpack(header.compression):
                 what = "its compressed clusters need the Python package zstandard"
-                remedy = f"install it, or {CONVERT}"
+                remedy = f"install blockjob-fsm[qcow2-zstd], or {CONVERT}"
                 raise ImageError(errno_codes.ENOTSUP, what, host.name, remedy)
             if not read_only:
                 _check_can_write(host.name, header)

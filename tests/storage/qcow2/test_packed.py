@@ -1,20 +1,16 @@
 """Compressed clusters: where they lie, what they unpack to, and what does not unpack."""
 
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from blockjob_fsm.storage.qcow2 import ImageError, Qcow2File
-from blockjob_fsm.storage.qcow2.packed import (
-    ZLIB,
-    ZSTD,
-    CannotUnpack,
-    can_unpack,
-    packed_range,
-    unpack,
-)
+from blockjob_fsm.storage.qcow2.packed import ZLIB, ZSTD, CannotUnpack, packed_range, unpack
 from tests.storage.qcow2.qemu import Qemu
 
 KIB = 1 << 10
@@ -97,15 +93,48 @@ def zstd_image(path: Path, qemu: Qemu) -> None:
     qemu.perform(path, ["write -c -P 5 0 64k"])
 
 
-@pytest.mark.skipif(not can_unpack(ZSTD), reason="the package zstandard is not installed")
-def test_zstd_is_unpacked_where_its_package_is_installed(tmp_path: Path, qemu: Qemu) -> None:
+def test_zstd_is_unpacked(tmp_path: Path, qemu: Qemu) -> None:
     zstd_image(tmp_path / "disk.qcow2", qemu)
     with Qcow2File.open(tmp_path / "disk.qcow2", read_only=True) as device:
         assert device.read(0, CLUSTER) == b"\5" * CLUSTER
 
 
-@pytest.mark.skipif(can_unpack(ZSTD), reason="the package zstandard is installed")
+OPEN_WITHOUT_PACKAGE = """
+import sys
+sys.modules["zstandard"] = None
+from blockjob_fsm.storage import ImageError, Qcow2File
+try:
+    Qcow2File.open(sys.argv[1], read_only=True)
+except ImageError as error:
+    print(error)
+"""
+
+
 def test_without_its_package_zstd_is_refused_by_name(tmp_path: Path, qemu: Qemu) -> None:
     zstd_image(tmp_path / "disk.qcow2", qemu)
-    with pytest.raises(ImageError, match="need the Python package zstandard; install it"):
-        Qcow2File.open(tmp_path / "disk.qcow2", read_only=True)
+    command = [sys.executable, "-c", OPEN_WITHOUT_PACKAGE, str(tmp_path / "disk.qcow2")]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "need the Python package zstandard; install blockjob-fsm[qcow2-zstd]" in said
+
+
+@pytest.mark.parametrize(
+    ("packed", "why"),
+    [
+        (b"", "0 bytes instead of 512"),
+        (b"\xff" * 40, "zstd"),
+        (zstandard.compress(b"x" * 511), "511 bytes instead of 512"),
+        (zstandard.compress(bytes(range(256)) * 2)[:20], "bytes instead of 512"),
+    ],
+)
+def test_what_is_no_zstd_cluster_does_not_unpack(packed: bytes, why: str) -> None:
+    with pytest.raises(CannotUnpack, match=why):
+        unpack(ZSTD, packed, 512)
+
+
+def test_a_zstd_bomb_unpacks_to_one_cluster_only() -> None:
+    bomb = zstandard.compress(bytes(20 << 20))
+    tracemalloc.start()
+    assert unpack(ZSTD, bomb, 512) == bytes(512)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20

@@ -3,6 +3,7 @@
 What is run is what is printed: a failure is rebuilt by hand from its commands. No job is here.
 """
 
+import os
 import shlex
 import subprocess
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ LONGEST = {512: MIB, 4096: 3 * MIB, 65536: 4 * MIB, 262144: 5 * MIB, 2 << 20: 8 
 LENGTHS = (64 << 10, MIB, MIB + 65536, 2 * MIB, 3 * MIB, 8 * MIB)
 #: More options of version 3; most images have none.
 EXTRAS = ("", "", "refcount_bits=8", "refcount_bits=32", "lazy_refcounts=on")
+SUBCLUSTERS = "extended_l2=on"
+SUBCLUSTERS_FROM = 16384
 #: Text without a period, so that a shifted byte shows; each file is other text.
 PATTERNS = {f"pattern{number}": f"seq {number}0000 {number}9999" for number in (1, 2, 3)}
 
@@ -39,7 +42,10 @@ class Write:
 
 @dataclass(frozen=True)
 class Layer:
-    """An image: `cluster_bytes` 0 is raw. A raw length may be any number of bytes."""
+    """An image: `cluster_bytes` 0 is raw. A raw length may be any number of bytes.
+
+    `name` may lead through a folder; headers store names relative to the folder of their image.
+    """
 
     name: str
     length: int
@@ -62,15 +68,21 @@ class Layer:
         words += ["compression_type=zstd"] if self.zstd else []
         return ",".join([*words, self.extras] if self.extras else words)
 
+    def stored(self, backing: "Layer") -> str:
+        """The name by which this image's header knows another."""
+        return os.path.relpath(backing.name, os.path.dirname(self.name) or ".")
+
     def commands(self, backing: "Layer | None" = None) -> list[list[str]]:
         """What makes the image, with `backing` below it, and fills it."""
+        folder = os.path.dirname(self.name)
+        made = [["mkdir", "-p", folder]] if folder else []
         if self.format_name == "raw":
             whole = -(-self.length // SECTOR) * SECTOR
-            made = [["truncate", "-s", str(whole), self.name]]
+            made.append(["truncate", "-s", str(whole), self.name])
         else:
-            below = ["-b", backing.name, "-F", backing.format_name] if backing else []
+            below = ["-b", self.stored(backing), "-F", backing.format_name] if backing else []
             create = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", self.options]
-            made = [[*create, *below, self.name, str(self.length)]]
+            made.append([*create, *below, self.name, str(self.length)])
         if self.writes:
             words = [word for one in self.writes for word in ("-c", one.command)]
             made.append(["qemu-io", "-f", self.format_name, *words, self.name])
@@ -195,8 +207,13 @@ def layers(draw: st.DrawFn, depth: int, *, deepest: bool, zstd: bool, usual: int
         length = draw(lengths(longest, unit))
     version = 3 if raw else draw(st.sampled_from([2, 3]))
     packs_zstd = not raw and version == 3 and zstd and draw(st.booleans())
-    name = f"{depth or 'top'}.{'raw' if raw else 'qcow2'}"
-    extras = draw(st.sampled_from(EXTRAS)) if cluster_bytes and version == 3 else ""
+    folder = draw(st.sampled_from(["", "", "old/"]))
+    name = f"{folder}{depth or 'top'}.{'raw' if raw else 'qcow2'}"
+    extras = ""
+    if cluster_bytes and version == 3:
+        # A chain is opened for writing, and an image with subclusters is not.
+        more = (SUBCLUSTERS,) if depth and cluster_bytes >= SUBCLUSTERS_FROM else ()
+        extras = draw(st.sampled_from(EXTRAS + more))
     layer = Layer(name, length, cluster_bytes, version, packs_zstd, extras)
     fewest = draw(st.sampled_from([0, 2, 3]))
     return replace(

@@ -25,6 +25,7 @@ from tests.oracle.tasks import (
     expected,
     guest_of,
     may_change,
+    only_read,
     result_name,
     target_commands,
     tasks_of,
@@ -43,6 +44,7 @@ NOT_ADMITTED = {
     "stream": "stream: the only image is raw, which has no backing file to do without",
     "commit": "commit: it takes three images, as the active one stays out of it",
 }
+SUBCLUSTERS_STAY = "commit: base or overlay has subclusters, which are only read here"
 
 
 class Difference(AssertionError):
@@ -86,6 +88,9 @@ class Judge:
         before = self.build(case)
         self.counts.chains.add(case.layers)
         for task in tasks:
+            if only_read(task, case):
+                self.counts.skipped[SUBCLUSTERS_STAY] += 1
+                continue
             with noting(task, case):
                 self.task(task, case, before)
             self.counts.jobs[task.kind] += 1
@@ -181,10 +186,11 @@ class Judge:
 
     def _check_files(self, task: Task, case: Case, ours: Path) -> None:
         changeable = may_change(task, case)
-        for path in sorted(ours.glob("*.*")):
-            if path.name not in changeable:
-                same = filecmp.cmp(path, self.folder / "origin" / path.name, shallow=False)
-                self._expect("an image that is left alone", (path.name, same), (path.name, True))
+        for path in sorted(ours.rglob("*.*")):
+            name = str(path.relative_to(ours))
+            if name not in changeable:
+                same = filecmp.cmp(path, self.folder / "origin" / name, shallow=False)
+                self._expect("an image that is left alone", (name, same), (name, True))
             elif path.suffix == ".qcow2":
                 check = ["qemu-img", "check", "-f", "qcow2", str(path)]
                 done = subprocess.run(check, check=False, capture_output=True, text=True)

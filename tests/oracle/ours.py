@@ -9,7 +9,7 @@ from blockjob_fsm import BlockJob, Drive, Executor, QmpEvent, Sync, backup, comm
 from blockjob_fsm.storage import chain
 from blockjob_fsm.storage.chains import open_chain
 from tests.oracle.chains import Case, text
-from tests.oracle.tasks import Task, guest_of, new_base, target_of
+from tests.oracle.tasks import Task, guest_of, new_name, target_of
 
 PATIENCE_S = 60.0
 
@@ -57,13 +57,12 @@ def run_ours(task: Task, case: Case, folder: Path, executor: Executor) -> Ran:
 def start_change(task: Task, case: Case, drive: Drive, executor: Executor, ran: Ran) -> BlockJob:
     """A stream or a commit."""
     layers = list(chain(drive.medium))
-    below = new_base(task, case)
     start = stream if task.kind == "stream" else partial(commit, top=layers[task.top])
     return start(
         drive,
         executor=executor,
         base=None if task.base is None else layers[task.base],
-        base_name=below.name if below is not None and case.by_name else None,
+        base_name=new_name(task, case),
         on_event=ran.hear,
         callback=ran.end,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tests.oracle.chains import Case, Layer, Write, text
+from tests.oracle.chains import SUBCLUSTERS, Case, Layer, Write, text
 
 KINDS = ("stream", "commit", "mirror", "backup")
 #: Least unit of a backup.
@@ -59,6 +59,15 @@ def new_base(task: Task, case: Case) -> Layer | None:
     return None if task.base is None else case.layers[task.base]
 
 
+def new_name(task: Task, case: Case) -> str | None:
+    """What the changed header is to call the new backing file, if that is asked for."""
+    below = new_base(task, case)
+    if below is None or not case.by_name:
+        return None
+    changed = case.layers[task.top - 1] if task.kind == "commit" else case.top
+    return changed.stored(below)
+
+
 def chunk_bytes(task: Task, case: Case) -> int:
     """The unit in which a mirror or a backup copies."""
     if task.kind == "mirror":
@@ -109,6 +118,12 @@ def may_change(task: Task, case: Case) -> set[str]:
         base = names[-1] if task.base is None else names[task.base]
         return {names[task.top - 1], base}
     return {target_of(task, case)[0].name} | ({names[0]} if guest_of(task, case) else set())
+
+
+def only_read(task: Task, case: Case) -> bool:
+    """Whether the job would have to write an image that is only read here."""
+    changed = may_change(task, case)
+    return any(layer.name in changed and layer.extras == SUBCLUSTERS for layer in case.layers)
 
 
 def result_name(task: Task, case: Case) -> str:

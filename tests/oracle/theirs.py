@@ -1,11 +1,12 @@
 """The same jobs as qemu-storage-daemon runs them: one daemon for many chains."""
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Self
 
 from tests.oracle.chains import Case, Layer, Write, run
-from tests.oracle.tasks import Task, chunk_bytes, guest_of, new_base, target_of
+from tests.oracle.tasks import Task, chunk_bytes, guest_of, new_base, new_name, target_of
 from tests.qsd import Message, Qsd
 
 EXPORT = "guest"
@@ -65,8 +66,8 @@ class Theirs:
             arguments["top_node"] = names[case.layers[task.top].name]
         if below is not None:
             arguments["base_node"] = names[below.name]
-            if case.by_name:
-                arguments["backing_file"] = below.name
+        if (name := new_name(task, case)) is not None:
+            arguments["backing_file"] = name
         self._qemu.execute(f"block-{task.kind}", **arguments)
         return self._end()
 
@@ -74,7 +75,7 @@ class Theirs:
         """Node names of the images in a folder, by the names of their files."""
         nodes = self._qemu.execute("query-named-block-nodes", flat=True)
         images = [each for each in nodes if each["drv"] in {"raw", "qcow2"}]
-        return {str(Path(each["file"]).relative_to(folder)): each["node-name"] for each in images}
+        return {os.path.relpath(each["file"], folder): each["node-name"] for each in images}
 
     def _copy(self, task: Task, case: Case, folder: Path) -> str:
         """A mirror or a backup, and what the guest writes meanwhile."""

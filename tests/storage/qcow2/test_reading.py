@@ -1,6 +1,8 @@
 """Images made by QEMU read as QEMU reads them."""
 
 import errno
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -84,6 +86,33 @@ def test_a_sparse_terabyte_is_mapped_soon_and_in_little_memory(tmp_path: Path) -
     tracemalloc.stop()
     assert [start for start, _, kind in found if kind == "data"] == spots
     assert (seconds < 2, peak < 100 * MIB) == (True, True)
+
+
+MAPPING = """
+import resource, sys, time
+from blockjob_fsm.storage import Qcow2File
+before = time.perf_counter()
+with Qcow2File.open(sys.argv[1], read_only=True) as device:
+    offset = extents = 0
+    while offset < device.length():
+        offset += device.allocation(offset, device.length() - offset).length
+        extents += 1
+peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(extents, time.perf_counter() - before, peak_kib)
+"""
+
+
+@pytest.mark.slow
+def test_a_terabyte_of_many_tables_is_mapped_by_a_small_process(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.qcow2"
+    with Qcow2File.create(path, TIB) as device:
+        for number in range(512):
+            device.write_zeroes(number * (TIB // 512) + MIB, 64 * KIB)
+    command = [sys.executable, "-c", MAPPING, str(path)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    extents, seconds, peak_kib = int(said[0]), float(said[1]), int(said[2])
+    assert extents == 2 * 512 + 1
+    assert (seconds < 2, peak_kib < 100 * KIB) == (True, True)
 
 
 def test_a_disk_written_in_a_row_lies_in_a_row(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """`blockjob demo`: a stream that runs out of space, goes on, and a mirror, on real files.
 
-The chain is a raw file under an image in memory. Whether the copies are right is decided by
-comparing every byte with what the guest saw before. How it is told is in `story`.
+The chain is three qcow2 images. Whether the copies are right is decided by comparing every byte
+with what the guest saw before. How it is told is in `story`.
 """
 
 from __future__ import annotations
@@ -28,16 +28,21 @@ from blockjob_fsm.events import (
 )
 from blockjob_fsm.executor import Executor, Task
 from blockjob_fsm.lifecycles.classic_words import Phase
-from blockjob_fsm.storage.device import read_chain
+from blockjob_fsm.storage.chains import open_chain
+from blockjob_fsm.storage.device import BlockDevice, chain, read_chain
 from blockjob_fsm.storage.drive import Drive
 from blockjob_fsm.storage.faults import Fault, FaultyDevice
-from blockjob_fsm.storage.memory import MemoryDevice
+from blockjob_fsm.storage.qcow2 import Qcow2File
 from blockjob_fsm.storage.raw import RawFile
 
 MIB = 1 << 20
 LENGTH = 8 * MIB
-BASE_DATA = ((0, 3 * MIB), (5 * MIB, 2 * MIB))
-OVERLAY_DATA = (2 * MIB + 65536, 65536)
+#: The images from the lowest up, each with what it stores: (offset, length).
+LAYERS = {
+    "base.qcow2": ((0, 3 * MIB), (5 * MIB, MIB)),
+    "middle.qcow2": ((2 * MIB, MIB // 2), (6 * MIB, MIB)),
+    "top.qcow2": ((2 * MIB + 65536, 65536),),
+}
 FAULT_SECTOR = 5 * MIB // 512
 PATIENCE_S = 60.0
 
@@ -114,18 +119,18 @@ class Run:
 def demo(story: Story) -> Status:
     """Run the show; FAILED unless every byte is right at the end."""
     with tempfile.TemporaryDirectory(prefix="blockjob-demo-") as folder, listening() as inbox:
-        overlay = MemoryDevice(LENGTH, name="overlay", backing=_base(Path(folder) / "base.raw"))
-        drive = Drive("drive0", overlay)
-        drive.guest_write(OVERLAY_DATA[0], b"\x55" * OVERLAY_DATA[1])
-        before = bytes(read_chain(overlay, 0, LENGTH))
+        top = _chain(Path(folder))
+        drive = Drive("drive0", top)
+        before = bytes(read_chain(top, 0, LENGTH))
         story.scene(
-            f"base.raw, {LENGTH // MIB} MiB with holes, under an overlay in memory",
-            f"stream with on-error=stop; ENOSPC once, when sector {FAULT_SECTOR} is written",
+            f"{' <- '.join(LAYERS)}, {LENGTH // MIB} MiB with holes",
+            "stream all of it into top.qcow2 with on-error=stop;",
+            f"ENOSPC once, when sector {FAULT_SECTOR} is written",
             "(a stream calls every failure a read, as QEMU does)",
         )
-        streamed = _stream(drive, overlay, story, inbox)
-        streamed = streamed and bytes(read_chain(overlay, 0, LENGTH)) == before
-        story.verdict("overlay alone", LENGTH, identical=streamed)
+        streamed = _stream(drive, top, story, inbox)
+        streamed = streamed and bytes(read_chain(top, 0, LENGTH)) == before
+        story.verdict("top.qcow2 alone", LENGTH, identical=streamed)
         story.scene(f"mirror it to copy.raw, {LENGTH // MIB} MiB")
         copy = Path(folder) / "copy.raw"
         mirrored = _mirror(drive, copy, story, inbox)
@@ -136,17 +141,26 @@ def demo(story: Story) -> Status:
     return Status.FINE if streamed and mirrored else Status.FAILED
 
 
-def _base(path: Path) -> RawFile:
+def _chain(folder: Path) -> BlockDevice:
+    """Make the images, and open the highest to be written."""
     chance = random.Random(2012)
-    with RawFile.create(path, LENGTH) as image:
-        for offset, length in BASE_DATA:
-            image.write(offset, chance.randbytes(length))
-    return RawFile.open(path, read_only=True)
+    below: str | None = None
+    for name, stored in LAYERS.items():
+        backing_format = below and "qcow2"
+        path = folder / name
+        Qcow2File.create(path, LENGTH, backing=below, backing_format=backing_format).close()
+        top = open_chain(path, "qcow2", read_only=False)
+        for offset, length in stored:
+            top.write(offset, chance.randbytes(length))
+        for layer in list(chain(top)):
+            layer.close()
+        below = name
+    return open_chain(path, "qcow2", read_only=False)
 
 
-def _stream(drive: Drive, overlay: MemoryDevice, story: Story, inbox: Inbox) -> bool:
+def _stream(drive: Drive, top: BlockDevice, story: Story, inbox: Inbox) -> bool:
     fault = Fault("write", ENOSPC, offset=FAULT_SECTOR * 512, once=True)
-    drive.swap_medium(FaultyDevice(overlay, fault))
+    drive.swap_medium(FaultyDevice(top, fault))
     run = Run(drive, story, inbox)
     ret = run.follow(
         jobs.stream(
@@ -157,8 +171,9 @@ def _stream(drive: Drive, overlay: MemoryDevice, story: Story, inbox: Inbox) -> 
             callback=inbox.ended,
         )
     )
-    drive.swap_medium(overlay)
-    return ret == 0 and overlay.backing is None
+    drive.swap_medium(top)
+    assert isinstance(top, Qcow2File), "the chain is qcow2"
+    return ret == 0 and top.backing_name is None
 
 
 def _mirror(drive: Drive, copy: Path, story: Story, inbox: Inbox) -> bool:

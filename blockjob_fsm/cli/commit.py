@@ -66,8 +66,8 @@ def commit(order: CommitOrder) -> Status:
         title = f"{shown(names[0])} -> {shown(names[1])}"
         show = reporter(order.show, title, Committing.words)
         stack.callback(show.close)
-        opened.pop_all()
         job = Committing(order, layers.behind(faults), stored_name, inbox, show)
+        opened.pop_all()
         try:
             job.run(Drive("image", image))
         except OSError as error:

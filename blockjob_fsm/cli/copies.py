@@ -13,7 +13,7 @@ from blockjob_fsm.bodies.requests import Sync
 from blockjob_fsm.cli.copying import Copying, Policies
 from blockjob_fsm.cli.following import listening
 from blockjob_fsm.cli.images import ImageFormat, format_of, open_image
-from blockjob_fsm.cli.injecting import Injected, Injection
+from blockjob_fsm.cli.injecting import Injected, Injection, named_file
 from blockjob_fsm.cli.options import size
 from blockjob_fsm.cli.problems import Problem, Status, say, shown
 from blockjob_fsm.cli.progress import Show, reporter
@@ -51,6 +51,8 @@ def copy(order: Order) -> Status:
     """Carry out an order; raises Problem for all that is not a whole copy."""
     policy = device_policy(order.rerror, order.werror, order.on_source_error, "on-source-error")
     with ExitStack() as stack, ExitStack() as opened:
+        target_path, rules = named_file(order.target)
+        order = replace(order, target=target_path)
         path, source_format = order.source, order.source_format
         if path == STREAM:
             path, source_format = spooled_input(order.target, stack), source_format or _PLAIN
@@ -58,16 +60,18 @@ def copy(order: Order) -> Status:
         order = _settled(order, source)
         faults = Injection(order.faults)
         faults.refuse_beyond(source.length())
+        faults.refuse_beside(rules, order.target)
+        reader = faults.in_front_of_reads(source)
         # From here on Ctrl-C is a message, so that what is made is also removed.
         inbox = stack.enter_context(listening())
-        target = open_target(_wanted(order, source), source, stack)
+        target = open_target(replace(_wanted(order, source), rules=rules), source, stack)
         _warn(order, source, target)
         title = f"{shown(order.source)} -> {shown(order.target)}"
         show = reporter(order.show, title, order.kind.words, output_is_taken=target.is_stream)
         stack.callback(show.close)
         # The job's from here on: it closes them, unless a request hangs in them.
         opened.pop_all()
-        drive = Drive("source", faults.in_front_of_reads(source), policy=policy)
+        drive = Drive("source", reader, policy=policy)
         _show_below(order, drive, target)
         writer = faults.in_front_of_writes(target.device)
         policies = Policies(order.sync, order.on_source_error, order.on_target_error, order.speed)

@@ -25,8 +25,8 @@ class ImageFormat(Enum):
 
 
 def format_of(layer: BlockDevice) -> ImageFormat:
-    """The format of an image that nothing stands in front of."""
-    return ImageFormat.QCOW2 if isinstance(layer, Qcow2File) else ImageFormat.RAW
+    """The format of an image that was opened or made here."""
+    return ImageFormat(layer.format_name)
 
 
 def open_image(

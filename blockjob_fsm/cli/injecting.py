@@ -8,12 +8,21 @@ are blkdebug's, and strike below the format, as QEMU's blkdebug does.
 from __future__ import annotations
 
 import errno as errno_codes
+import os
 from typing import NamedTuple
 
-from blockjob_fsm.cli.problems import Problem, say
+from blockjob_fsm.cli.problems import Problem, because, say, shown
 from blockjob_fsm.storage.blkdebug import BlkdebugDevice, Rules
-from blockjob_fsm.storage.blkdebug_config import EVENTS, SECTOR_BYTES, InjectError
+from blockjob_fsm.storage.blkdebug_config import (
+    EVENTS,
+    SECTOR_BYTES,
+    ConfigError,
+    InjectError,
+    read_config,
+    split_name,
+)
 from blockjob_fsm.storage.device import BlockDevice
+from blockjob_fsm.storage.qcow2 import Qcow2File
 
 #: Requests of a disk by name, each with blkdebug's type of request.
 READS = {"read": "read", "allocation": "block-status"}
@@ -87,48 +96,86 @@ def _wrong(text: str, remedy: str) -> Problem:
 
 
 class Injection:
-    """The failures of one run. Each has a state of its own, shared by all images that it strikes.
+    """The failures of one run; all images of a side share their state.
 
     So `once` is once in the run, whichever of the images read is struck.
     """
 
     def __init__(self, injected: tuple[Injected, ...]) -> None:
-        self._at_work = [(one, Rules([one.rule])) for one in injected]
+        # Requests of a disk fail whatever else does: no event of another failure disarms them.
+        self._above = [(one, Rules([one.rule])) for one in injected if one.is_above]
+        self._below = {
+            is_read: [one for one in injected if not one.is_above and one.is_read is is_read]
+            for is_read in (True, False)
+        }
+        self._rules = {side: Rules(one.rule for one in ones) for side, ones in self._below.items()}
 
     def refuse_beyond(self, length: int) -> None:
         """Refuse a sector that a disk of `length` bytes has not."""
-        for one, _ in self._at_work:
+        for one, _ in self._above:
             sector = one.rule.sector
-            if one.is_above and sector is not None and sector * SECTOR_BYTES >= length:
+            if sector is not None and sector * SECTOR_BYTES >= length:
                 end = -(-length // SECTOR_BYTES)
                 raise Problem(f"--inject {one.text}: the image ends at sector {end}")
+
+    def refuse_beside(self, rules: Rules | None, name: str) -> None:
+        """Refuse events for an image that has rules of its own, which know no others."""
+        ours = [one for side in self._below.values() for one in side]
+        if rules is not None and ours:
+            what = f"{shown(name)} has a blkdebug configuration: put it in there"
+            raise Problem(f"--inject {ours[0].text}: {what}")
 
     def in_front_of_reads(self, top: BlockDevice, base: BlockDevice | None = None) -> BlockDevice:
         """The chain from `top` down to, not including, `base`, behind what strikes reads.
 
         Without failures the bare devices, which the kernel can copy from and to.
         """
-        mine = [rules for one, rules in self._at_work if one.is_read]
-        return _chain_behind(mine, top, base) if mine else top
+        if top.backing is not None and top.backing is not base:
+            top.backing = self.in_front_of_reads(top.backing, base)
+        return self._behind(top, is_read=True)
 
     def in_front_of_writes(self, device: BlockDevice) -> BlockDevice:
         """A device behind what strikes writes."""
-        return _behind([rules for one, rules in self._at_work if not one.is_read], device)
+        return self._behind(device, is_read=False)
 
     def tell_idle(self) -> None:
         """Name what struck nothing: a test in which nothing failed must not pass for one."""
-        for one, rules in self._at_work:
-            if not any(rules.struck()):
+        struck = [(one, sum(rules.struck())) for one, rules in self._above]
+        for side, ones in self._below.items():
+            struck.extend(zip(ones, self._rules[side].struck(), strict=True))
+        for one, times in struck:
+            if not times:
                 say(f"--inject {one.text}: no such request came, so nothing failed")
 
+    def _behind(self, device: BlockDevice, *, is_read: bool) -> BlockDevice:
+        if self._below[is_read]:
+            if isinstance(device, Qcow2File):
+                self.refuse_beside(device.rules, device.name)
+            device = with_rules(device, self._rules[is_read])
+        for one, rules in self._above:
+            if one.is_read is is_read:
+                device = BlkdebugDevice(device, rules)
+        return device
 
-def _chain_behind(rules: list[Rules], top: BlockDevice, base: BlockDevice | None) -> BlockDevice:
-    if top.backing is not None and top.backing is not base:
-        top.backing = _chain_behind(rules, top.backing, base)
-    return _behind(rules, top)
+
+def with_rules(device: BlockDevice, rules: Rules | None) -> BlockDevice:
+    """An image with rules below its format, where QEMU's blkdebug stands."""
+    if rules is None:
+        return device
+    if isinstance(device, Qcow2File):
+        device.rules = rules
+        return device
+    return BlkdebugDevice(device, rules)
 
 
-def _behind(rules: list[Rules], device: BlockDevice) -> BlockDevice:
-    for one in rules:
-        device = BlkdebugDevice(device, one)
-    return device
+def named_file(name: str) -> tuple[str, Rules | None]:
+    """The file of a blkdebug:CONFIG:IMAGE name and its rules; of any other name the name alone."""
+    try:
+        faults = None if os.path.lexists(name) else split_name(name)
+        if faults is None:
+            return name, None
+        return faults.image, Rules(read_config(faults.config) if faults.config else ())
+    except ConfigError as error:
+        raise Problem(str(error)) from None
+    except OSError as error:
+        raise Problem(f"{shown(error.filename or name)}: {because(error)}: name a file") from None

@@ -10,7 +10,7 @@ from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.cli.copies import device_policy
 from blockjob_fsm.cli.following import Inbox, listening
 from blockjob_fsm.cli.images import ImageFormat, format_of, layer_named, name_for, open_image
-from blockjob_fsm.cli.injecting import Injected, Injection
+from blockjob_fsm.cli.injecting import Injected, Injection, named_file
 from blockjob_fsm.cli.merging import Merging
 from blockjob_fsm.cli.problems import Problem, Status, shown
 from blockjob_fsm.cli.progress import Reporter, Show, Words, reporter
@@ -49,10 +49,10 @@ def stream(order: StreamOrder) -> Status:
         inbox = stack.enter_context(listening())
         show = reporter(order.show, shown(order.image), Streaming.words)
         stack.callback(show.close)
-        opened.pop_all()
         if top.backing is not None and top.backing is not base:
             top.backing = faults.in_front_of_reads(top.backing, base)
         drive = Drive("image", faults.in_front_of_writes(top), policy=policy)
+        opened.pop_all()
         Streaming(order, base, stored_name, inbox, show).run(drive)
         faults.tell_idle()
     return Status.FINE
@@ -84,12 +84,13 @@ class Streaming(Merging):
     ) -> None:
         super().__init__(shown(order.image), inbox, show)
         self._order = order
+        self._file = named_file(order.image)[0]
         self._base = base
         self._stored_name = stored_name
 
     @property
     def written(self) -> tuple[str, ...]:
-        return (self._order.image,)
+        return (self._file,)
 
     def start(self, drive: Drive, executor: Executor) -> BlockJob:
         return jobs.stream(

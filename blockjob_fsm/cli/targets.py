@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from errno import EAGAIN, EMLINK, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM
 
 from blockjob_fsm.cli.images import ImageFormat, format_of, unreadable
+from blockjob_fsm.cli.injecting import with_rules
 from blockjob_fsm.cli.problems import Problem, Status, cannot_write, shown
 from blockjob_fsm.cli.streams import STREAM, pour, spooled_output
+from blockjob_fsm.storage.blkdebug import Rules
 from blockjob_fsm.storage.chains import open_chain
 from blockjob_fsm.storage.device import BlockDevice, chain
 from blockjob_fsm.storage.qcow2.header import is_qcow2
@@ -87,7 +89,7 @@ class Wanted:
     """What target is asked for.
 
     `backing`: what the header of a new one is to name, if anything. `exact`: an existing one may
-    not be longer either. `is_sure`: the user named the format.
+    not be longer either. `is_sure`: the user named the format. `rules` are its blkdebug's.
     """
 
     path: str
@@ -97,6 +99,7 @@ class Wanted:
     exact: bool = False
     is_sure: bool = True
     backing: BlockDevice | None = None
+    rules: Rules | None = None
 
 
 def open_target(wanted: Wanted, source: BlockDevice, stack: ExitStack) -> Target:
@@ -106,7 +109,7 @@ def open_target(wanted: Wanted, source: BlockDevice, stack: ExitStack) -> Target
         if wanted.existing:
             raise Problem("TARGET -: a stream cannot be overwritten: leave out --existing")
         made = spooled_output(stack)
-        return Target(_make(wanted, made), path, made)
+        return Target(with_rules(_make(wanted, made), wanted.rules), path, made)
     there = _status(path)
     if there is not None:
         _refuse_kind(path, there)
@@ -114,9 +117,10 @@ def open_target(wanted: Wanted, source: BlockDevice, stack: ExitStack) -> Target
     if wanted.existing:
         if there is None:
             raise Problem(f"{shown(path)}: does not exist: leave out --existing to create it")
-        return Target(_open_existing(wanted, source), path)
+        return Target(with_rules(_open_existing(wanted, source), wanted.rules), path)
     _refuse_taken(path)
-    return Target(_make(wanted, f"{path}{PARTIAL}"), path, f"{path}{PARTIAL}")
+    made = f"{path}{PARTIAL}"
+    return Target(with_rules(_make(wanted, made), wanted.rules), path, made)
 
 
 def _refuse_taken(path: str) -> None:

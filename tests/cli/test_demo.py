@@ -10,7 +10,6 @@ import pytest
 
 from blockjob_fsm.cli import demo
 from blockjob_fsm.cli.story import Story, shortened
-from blockjob_fsm.storage.qcow2 import Qcow2File
 from tests.cli.conftest import COMMAND, Blockjob
 
 
@@ -83,14 +82,6 @@ def test_a_copy_that_differs_fails_the_demo(
 
 def test_the_demo_streams_a_chain_of_qcow2_images(blockjob: Blockjob) -> None:
     assert "== base.qcow2 <- middle.qcow2 <- top.qcow2, 8 MiB" in blockjob("demo").out
-
-
-def test_a_stream_that_kept_its_backing_file_fails_the_demo(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(Qcow2File, "backing_name", "middle.qcow2")
-    assert demo.demo(Story(as_json=False)) == 1
-    assert "top.qcow2 alone: all 8 MiB: DIFFERENT" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -7,7 +7,9 @@ import pytest
 
 from blockjob_fsm.cli.injecting import READ_EVENTS, WRITE_EVENTS, Injected, injected
 from blockjob_fsm.storage.blkdebug_config import EVENTS, InjectError
-from tests.cli.conftest import Blockjob, seen
+from tests.cli.conftest import Blockjob, contents, seen
+
+COMMIT = "commit top.qcow2 --top middle.qcow2"
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,94 @@ def test_blkdebugs_events_strike_raw_images(
 ) -> None:
     result = blockjob(command, "a.img", "b.img", "--inject", fault)
     assert (result.status, part in result.err) == (1, True), result.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "part"),
+    [
+        ("stream top.qcow2 --inject l2_load:EIO", "Input/output error while pulling up the 512"),
+        ("stream top.qcow2 --inject l2_update:ENOSPC", "No space left on device while pulling up"),
+        ("stream top.qcow2 --inject cluster_alloc:ENOSPC", "No space left on device while pulling"),
+        (f"{COMMIT} --inject read_aio:EIO", "middle.qcow2: Input/output error while merging"),
+        (f"{COMMIT} --inject l2_update:EIO", "middle.qcow2: Input/output error while merging"),
+        ("mirror top.qcow2 b --inject l2_load:EIO", "top.qcow2: Input/output error while reading"),
+        (
+            "mirror top.qcow2 b --inject cluster_alloc:ENOSPC",
+            "b: No space left on device while wri",
+        ),
+        (
+            "backup top.qcow2 b --inject cluster_alloc:ENOSPC",
+            "b: No space left on device while wri",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("layers")
+def test_events_of_qcow2_strike_at_their_steps(blockjob: Blockjob, typed: str, part: str) -> None:
+    before = seen("top.qcow2")
+    result = blockjob(*typed.split())
+    assert (result.status, part in result.err, seen("top.qcow2")) == (1, True, before), result.err
+
+
+@pytest.fixture
+def named(layers: Path) -> Path:
+    """The chain, and blkdebug configurations beside it."""
+    (layers / "read.conf").write_text('[inject-error]\nevent = "read_aio"\nerrno = "5"\n')
+    (layers / "write.conf").write_text('[inject-error]\nevent = "write_aio"\nerrno = "28"\n')
+    (layers / "wrong.conf").write_text('[inject-error]\nevent = "write_iao"\n')
+    return layers
+
+
+@pytest.mark.parametrize(
+    ("typed", "part"),
+    [
+        ("mirror blkdebug:read.conf:a.img b", "a.img: Input/output error while reading the 1 MiB"),
+        (
+            "backup blkdebug:read.conf:top.qcow2 b",
+            "top.qcow2: Input/output error while reading the",
+        ),
+        ("mirror a.img blkdebug:write.conf:b", "; b.partial is incomplete and unusable: make room"),
+        ("backup top.qcow2 blkdebug:write.conf:b", "; b.partial is incomplete and unusable: make"),
+        ("stream blkdebug:write.conf:top.qcow2", "No space left on device while pulling up the"),
+        ("stream blkdebug:write.conf:top.qcow2 --base base.qcow2", "No space left on device while"),
+    ],
+)
+def test_a_blkdebug_name_is_an_image_that_fails(
+    named: Path, blockjob: Blockjob, typed: str, part: str
+) -> None:
+    before = seen("top.qcow2")
+    result = blockjob(*typed.split())
+    assert (result.status, part in result.err, seen("top.qcow2")) == (1, True, before), result.err
+    assert (named / "read.conf").exists()
+
+
+@pytest.mark.parametrize("typed", ["mirror a.img blkdebug::b", "mirror blkdebug::a.img b"])
+def test_a_blkdebug_name_without_a_configuration_is_its_image(
+    blockjob: Blockjob, workplace: Path, typed: str
+) -> None:
+    assert blockjob(*typed.split()).status == 0
+    assert (workplace / "b").read_bytes() == (workplace / "a.img").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "part"),
+    [
+        ("mirror a.img blkdebug:gone.conf:b", 2, "gone.conf: No such file or directory"),
+        ("mirror a.img blkdebug:wrong.conf:b", 2, "wrong.conf:2: event = "),
+        ("mirror a.img blkdebug:b", 2, "write blkdebug:CONFIG:IMAGE"),
+        ("mirror blkdebug:gone.conf:a.img b", 4, "'gone.conf' cannot be read (No such file"),
+        ("stream blkdebug:wrong.conf:top.qcow2", 4, "did you mean write_aio?"),
+        ("mirror blkdebug:read.conf:top.qcow2 b --inject read_aio:EIO", 2, "put it in there"),
+        ("mirror a.img blkdebug:write.conf:b --inject write_aio:EIO", 2, "put it in there"),
+        ("mirror a.img nbd:b", 2, ""),
+    ],
+)
+def test_a_blkdebug_name_that_says_nothing_is_refused(
+    named: Path, blockjob: Blockjob, typed: str, status: int, part: str
+) -> None:
+    before = contents(named)
+    result = blockjob(*typed.split())
+    assert (result.status, part in result.err, result.err.count("\n")) == (status, True, 1)
+    assert contents(named) == before
 
 
 @pytest.mark.usefixtures("layers")

@@ -113,8 +113,12 @@ class Qcow2File(BlockDevice):
 
     @property
     def rules(self) -> Rules | None:
-        """The blkdebug rules that requests to the file ask."""
+        """The blkdebug rules that requests to the file ask; set them while nobody else uses it."""
         return self._host.rules
+
+    @rules.setter
+    def rules(self, rules: Rules | None) -> None:
+        self._host.rules = rules
 
     @property
     def header(self) -> Header:

@@ -110,6 +110,7 @@ def open_target(wanted: Wanted, source: BlockDevice, stack: ExitStack) -> Target
             raise Problem("TARGET -: a stream cannot be overwritten: leave out --existing")
         made = spooled_output(stack)
         return Target(with_rules(_make(wanted, made), wanted.rules), path, made)
+    _refuse_protocol(path)
     there = _status(path)
     if there is not None:
         _refuse_kind(path, there)
@@ -238,6 +239,14 @@ def _status(path: str) -> os.stat_result | None:
         return None
     except OSError as error:
         raise cannot_write(path, error) from None
+
+
+def _refuse_protocol(path: str) -> None:
+    """A file so named could be made, and then not be opened by that name, by QEMU either."""
+    protocol, colon, _ = path.partition(":")
+    if colon and "/" not in protocol and not os.path.lexists(path):
+        remedy = f"for a file of that name write ./{path}"
+        raise Problem(f"{shown(path)}: asks for the protocol {protocol!r}: {remedy}")
 
 
 def _refuse_kind(path: str, there: os.stat_result) -> None:

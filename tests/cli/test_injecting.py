@@ -80,7 +80,7 @@ def test_blkdebugs_events_strike_raw_images(
         ("stream top.qcow2 --inject cluster_alloc:ENOSPC", "No space left on device while pulling"),
         (f"{COMMIT} --inject read_aio:EIO", "middle.qcow2: Input/output error while merging"),
         (f"{COMMIT} --inject l2_update:EIO", "middle.qcow2: Input/output error while merging"),
-        ("mirror top.qcow2 b --inject l2_load:EIO", "top.qcow2: Input/output error while reading"),
+        ("mirror top.qcow2 b --inject l2_load:EIO", "-> b: Input/output error while looking for"),
         (
             "mirror top.qcow2 b --inject cluster_alloc:ENOSPC",
             "b: No space left on device while wri",
@@ -148,7 +148,7 @@ def test_a_blkdebug_name_without_a_configuration_is_its_image(
         ("stream blkdebug:wrong.conf:top.qcow2", 4, "did you mean write_aio?"),
         ("mirror blkdebug:read.conf:top.qcow2 b --inject read_aio:EIO", 2, "put it in there"),
         ("mirror a.img blkdebug:write.conf:b --inject write_aio:EIO", 2, "put it in there"),
-        ("mirror a.img nbd:b", 2, ""),
+        ("mirror a.img nbd:b", 2, "protocol 'nbd': for a file of that name write ./nbd:b"),
     ],
 )
 def test_a_blkdebug_name_that_says_nothing_is_refused(

@@ -27,6 +27,8 @@ RUNS = range(int(os.environ.get("BLOCKJOB_RACES", "4")))
 #: No whole number of chunks.
 LENGTH = 4 * MIB + 512 * 3
 CHUNK = 65536
+#: A job that does one unit in a slice, until its guests are at work and it may go on.
+SLOW = 1
 SUFFIXES = [(source, target) for source in ("raw", "qcow2") for target in ("raw", "qcow2")]
 
 Image = RawFile | Qcow2File
@@ -106,8 +108,10 @@ def test_a_backup_is_the_source_at_its_start(
     target = create(tmp_path / f"target.{target_suffix}")
     drive = Drive("d", source)
     # Begun first, since of writes already under way nobody knows which come before its moment.
-    job = backup(drive, target, executor=pool, chunk_bytes=4096)
+    job = backup(drive, target, executor=pool, chunk_bytes=4096, speed=SLOW)
     with Guests(drive, LENGTH, seed) as guests:
+        guests.until_more(1)
+        job.set_speed(0)
         assert job.wait(PATIENCE_S)
         guests.until_more(1)
     drive.close()
@@ -145,10 +149,12 @@ def test_a_chain_merged_under_four_guests_has_every_write(
     with Guests(drive, LENGTH, seed) as guests:
         guests.until_more(1)
         if kind == "stream":
-            job = stream(drive, executor=pool)
+            job = stream(drive, executor=pool, speed=SLOW)
         else:
             middle = list(chain(top))[1]
-            job = commit(drive, executor=pool, top=middle, base_name="base.qcow2")
+            job = commit(drive, executor=pool, top=middle, base_name="base.qcow2", speed=SLOW)
+        guests.until_more(1)
+        job.set_speed(0)
         assert job.wait(PATIENCE_S)
         guests.until_more(1)
     assert (job.control.ret, len(list(chain(top)))) == (0, {"stream": 1, "commit": 2}[kind])

@@ -139,8 +139,16 @@ class Unsaved:
         run = self._bitmap.next_dirty_run(cursor, at_most)
         if run is None:
             return None
-        self._under_way.append(range(run[0], run[0] + run[1]))
-        return self._under_way[-1]
+        taken = range(run[0], run[0] + run[1])
+        if self._spoiled:
+            # One of them cannot be copied; alone it does not keep its neighbours from that.
+            bad = next((index for index in taken if index in self._spoiled), taken.stop)
+            count = max(1, bad - taken.start)
+            if rest := taken[count:]:
+                self._bitmap.set(*self.range_of(rest))
+            taken = taken[:count]
+        self._under_way.append(taken)
+        return taken
 
 
 def _overlap(one: range, other: range) -> bool:

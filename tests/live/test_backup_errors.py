@@ -143,6 +143,24 @@ def test_what_lies_behind_a_bad_chunk_is_saved_meanwhile(bench: Bench) -> None:
     assert job.offset == MIB - KIB64
 
 
+def test_chunks_that_were_asked_for_together_with_a_bad_one_are_saved_without_it(
+    bench: Bench,
+) -> None:
+    bad = Fault("read", errno.EIO, offset=9 * KIB64)
+    source, target = FaultyDevice(filled(MIB), bad), MemoryDevice(MIB)
+    job = backup(
+        Drive("d", source, policy=STOPS),
+        target,
+        executor=bench.executor,
+        on_source_error=OnError.IGNORE,
+    )
+    bench.executor.run_pending(200)
+    saved, whole = contents(target), contents(source.inner)
+    good = [saved[at : at + KIB64] == whole[at : at + KIB64] for at in range(0, MIB, KIB64)]
+    assert (good, job.offset) == ([at != 9 for at in range(16)], MIB - KIB64)
+    job.cancel_sync()
+
+
 def test_a_stop_on_the_target_is_published_on_both_and_reset_by_resume(bench: Bench) -> None:
     source, target = failing("target", errno.ENOSPC)
     job = backup(

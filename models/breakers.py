@@ -29,6 +29,8 @@ PLACES = (
     "stream-stop",
     "stream-ignore",
     "stream-unattended-limited",
+    "backup-top",
+    "backup-busy-guests",
     "mirror-unattended-limited",
     "mirror-quiet-stop-stop",
 )

@@ -7,7 +7,7 @@ pages with what this makes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from blockjob_fsm.check.kill import CONTRACT
@@ -53,7 +53,7 @@ def page() -> str:
             *_invariants(),
             "\n## Claims about the control\n",
             "For any body and any order of events that the rows allow.\n",
-            *_claims(CONTROL, CLASSIC_PROPERTIES),
+            *_claims(CLASSIC_PROPERTIES),
             "\n## Claims about whole jobs\n",
             "At the points where a job is suspended, on devices of two or three units.\n",
             *_job_claims(),
@@ -90,15 +90,9 @@ def _invariants() -> Iterator[str]:
     return _table(("", "invariant", "claims", "held elsewhere"), rows)
 
 
-def _claims(model: str, claims: Iterable[Property]) -> Iterator[str]:
+def _claims(claims: Iterable[Property]) -> Iterator[str]:
     rows = [
-        (
-            f"`{claim.name}`",
-            claim.claim,
-            _formal(claim),
-            f"`{_witness(claim)}`",
-            _breaker(model, claim),
-        )
+        (f"`{claim.name}`", claim.claim, _formal(claim), f"`{_witness(claim)}`", _breaker(claim))
         for claim in claims
         if not isinstance(claim, Sometimes)
     ]
@@ -113,7 +107,7 @@ def _job_claims() -> Iterator[str]:
             kind = scenario.name.partition("-")[0]
             kinds += [] if kind in kinds else [kind]
     rows = [
-        (f"`{c.name}`", ", ".join(kinds), c.claim, _formal(c), _breaker("", c))
+        (f"`{c.name}`", ", ".join(kinds), c.claim, _formal(c), _breaker_of(c, kinds))
         for c, kinds in made.items()
         if not isinstance(c, Sometimes)
     ]
@@ -212,11 +206,21 @@ def _witness(claim: Property) -> str:
     return claim.witness
 
 
-def _breaker(model: str, claim: Property) -> str:
-    """The mutant that breaks a claim of the control, or of a job where no model is named."""
-    known = [b for b in breakers.expected() if b["claim"] == claim.name]
-    mine = [b for b in known if (b["model"] == CONTROL) is (model == CONTROL)]
-    return f"`{mine[0]['mutant']}`" if mine else "the rows of 1.3 themselves"
+def _breaker(claim: Property) -> str:
+    """The mutant that breaks a claim of the control."""
+    return _first(claim, lambda model: model == CONTROL)
+
+
+def _breaker_of(claim: Property, kinds: list[str]) -> str:
+    """The mutant that breaks a claim about these kinds of job."""
+    return _first(claim, lambda model: model.partition("-")[0] in kinds)
+
+
+def _first(claim: Property, shows: Callable[[str], bool]) -> str:
+    mine = [
+        b["mutant"] for b in breakers.expected() if b["claim"] == claim.name and shows(b["model"])
+    ]
+    return f"`{mine[0]}`" if mine else "the rows of 1.3 themselves"
 
 
 def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
-from blockjob_fsm.bodies.backup import Backup
 from blockjob_fsm.bodies.requests import (
     Act,
     CopyDirty,
@@ -32,7 +31,6 @@ from blockjob_fsm.check.worlds import (
     COVERED,
     ENDED_WELL,
     ERRNOS,
-    PIVOTED,
     ROUNDS,
     TARGET_EQUALS_SOURCE,
     TRACKING,
@@ -43,8 +41,7 @@ from blockjob_fsm.check.worlds import (
     told,
 )
 from blockjob_fsm.declaration import Output
-from blockjob_fsm.job import Job
-from blockjob_fsm.lifecycles.classic_words import LIVE, SYNCED, Phase
+from blockjob_fsm.lifecycles.classic_words import LIVE, Phase
 from blockjob_fsm.properties import Always, LeadsTo, Property, implies
 from blockjob_fsm.properties.classic_states import in_phase
 
@@ -274,16 +271,6 @@ class PointInTime:
             yield NAMES[errno], Failed(errno), self
 
 
-def at_rest(job: Job) -> Job:
-    """A suspended backup with the fields blanked that it writes before it reads them again."""
-    body = job.body
-    if not isinstance(body, Backup):
-        return job
-    cursor = body.cursor % max(body.length, 1)
-    blank = replace(body, errno=0, is_read=False, delay_ns=0, charge=0, cursor=cursor)
-    return replace(job, body=blank)
-
-
 _SUSPENDED = in_phase(Phase.WAITING, Phase.ASLEEP, Phase.PARKED)
 _OVER = in_phase(Phase.ENDING, Phase.FREED)
 
@@ -299,12 +286,6 @@ BACKUP: tuple[Property, ...] = (
         claim="a backup that completes without an error shows every unit as it was",
         holds=implies(ENDED_WELL, TARGET_EQUALS_SOURCE & WHOLE),
         witness="ends-well",
-    ),
-    Always(
-        name="backup-alone",
-        claim="a backup is never ready and never touches its device",
-        holds=~SYNCED & ~PIVOTED,
-        witness="lives",
     ),
     Always(
         name="clean-up",

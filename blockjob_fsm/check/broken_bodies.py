@@ -7,19 +7,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from blockjob_fsm.bodies.backup import Backup
+from blockjob_fsm.bodies.backup import Stage as BackupStage
 from blockjob_fsm.bodies.commit import Commit
 from blockjob_fsm.bodies.linear import LinearBody, Stage
 from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.bodies.mirror import Stage as MirrorStage
 from blockjob_fsm.bodies.requests import (
     Act,
+    AnnounceReady,
     ChangeBacking,
     Copied,
     DirtyCount,
     Do,
     ErrorHandled,
+    Finish,
     HandleError,
     JobView,
+    Mirrored,
+    Noted,
     Outcome,
     Request,
     Sleep,
@@ -134,6 +140,67 @@ class LeakyMirror(Mirror):
     def next_request(self, control: JobView) -> Request:
         asked = Mirror.next_request(self, control)
         return Do((Act.TARGET_STATUS_OFF,)) if isinstance(asked, Do) else asked
+
+
+@dataclass(frozen=True, slots=True)
+class SleeplessBackup(Backup):
+    """Goes round without a sleep."""
+
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
+        after = Backup.on_outcome(self, outcome, control)
+        copied = isinstance(outcome, Mirrored) and after.stage is BackupStage.SLEEP
+        return replace(after, stage=BackupStage.COPY) if copied else after
+
+
+@dataclass(frozen=True, slots=True)
+class HastyBackup(Backup):
+    """Takes its first copy for the last."""
+
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
+        after = Backup.on_outcome(self, outcome, control)
+        copied = isinstance(outcome, Mirrored) and after.stage is BackupStage.SLEEP
+        return replace(after, stage=BackupStage.DECIDE) if copied else after
+
+
+@dataclass(frozen=True, slots=True)
+class SilentBackup(Backup):
+    """Ends on an error as if there had been none."""
+
+    def next_request(self, control: JobView) -> Request:
+        asked = Backup.next_request(self, control)
+        return Finish(0) if isinstance(asked, Finish) else asked
+
+
+@dataclass(frozen=True, slots=True)
+class LeakyBackup(Backup):
+    """Ends without letting guests write freely again."""
+
+    def next_request(self, control: JobView) -> Request:
+        asked = Backup.next_request(self, control)
+        return Do((Act.TARGET_STATUS_OFF,)) if isinstance(asked, Do) else asked
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBackup(Backup):
+    """Says that it is ready, as a mirror does."""
+
+    def next_request(self, control: JobView) -> Request:
+        asked = Backup.next_request(self, control)
+        return AnnounceReady() if isinstance(asked, Sleep) and not control.synced else asked
+
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
+        told = self.stage is BackupStage.SLEEP and isinstance(outcome, Noted)
+        return self if told else Backup.on_outcome(self, outcome, control)
+
+
+@dataclass(frozen=True, slots=True)
+class EndlessBackup(Backup):
+    """Begins again when everything is saved."""
+
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
+        after = Backup.on_outcome(self, outcome, control)
+        over = after.stage is BackupStage.DECIDE
+        return replace(after, stage=BackupStage.SLEEP) if over else after
 
 
 @dataclass(frozen=True, slots=True)

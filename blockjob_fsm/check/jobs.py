@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Generic, NamedTuple, TypeVar
 
+from blockjob_fsm.bodies.backup import Backup
 from blockjob_fsm.bodies.linear import LinearBody
 from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.bodies.mirror import Stage as MirrorStage
@@ -110,6 +111,9 @@ def at_rest(job: Job) -> Job:
             cursor=body.cursor % max(body.length, 1),
             offset=offset,
         )
+    elif isinstance(body, Backup):
+        cursor = body.cursor % max(body.length, 1)
+        body = replace(body, errno=0, is_read=False, delay_ns=0, charge=0, cursor=cursor)
     elif isinstance(body, LinearBody):
         body = replace(body, errno=0, delay_ns=0)
     return replace(job, body=body)

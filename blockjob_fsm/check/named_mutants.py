@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from blockjob_fsm.bodies.backup import Backup
 from blockjob_fsm.bodies.commit import Commit
 from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.check import broken_bodies as broken
 from blockjob_fsm.check import row_changes as changes
+from blockjob_fsm.check.backup_world import Wrong
 from blockjob_fsm.check.mutants import Mutant
 from blockjob_fsm.check.scenarios import Alteration
 from blockjob_fsm.declaration import EventKind, Lifecycle, Output
@@ -242,6 +244,53 @@ BODIES = (
         "clean-up",
         alteration=changes.body(broken.LeakyMirror, Mirror),
     ),
+    Named(
+        "backup-never-sleeps",
+        "a backup goes round without a sleep",
+        "23-rounds",
+        alteration=changes.body(broken.SleeplessBackup, Backup),
+    ),
+    Named(
+        "backup-stops-early",
+        "a backup takes its first copy for the last",
+        "backup-true",
+        alteration=changes.body(broken.HastyBackup, Backup),
+    ),
+    Named(
+        "backup-hides-errors",
+        "a backup ends on an error as if there had been none",
+        "backup-true",
+        alteration=changes.body(broken.SilentBackup, Backup),
+    ),
+    Named(
+        "backup-keeps-hook",
+        "a backup ends with guests' writes still saving first",
+        "clean-up",
+        alteration=changes.body(broken.LeakyBackup, Backup),
+    ),
+    Named(
+        "backup-is-ready",
+        "a backup says that it is ready, as only a mirror may",
+        "legal",
+        alteration=changes.body(broken.ReadyBackup, Backup),
+    ),
+    Named(
+        "backup-never-decides",
+        "a backup begins again when everything is saved",
+        "23-progress",
+        alteration=changes.body(broken.EndlessBackup, Backup),
+    ),
+)
+#: devices that do not keep what a backup relies on
+DEVICES = tuple(
+    Named(
+        f"backup-{wrong.name.lower()}-devices",
+        wrong.value,
+        "saved-first",
+        alteration=changes.saves_wrongly(wrong),
+    )
+    for wrong in Wrong
+    if wrong is not Wrong.NOTHING
 )
 
 
@@ -289,4 +338,4 @@ ADDITIONS = (
     _adds("20-remembered", words.PAUSE, words.SHOULD_COMPLETE.off),
 )
 
-NAMED = (*MISTAKES, *BODIES, *ADDITIONS)
+NAMED = (*MISTAKES, *BODIES, *DEVICES, *ADDITIONS)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from blockjob_fsm.bodies.requests import Body
 from blockjob_fsm.bodies.stream import Stream
+from blockjob_fsm.check.backup_world import PointInTime, Wrong
 from blockjob_fsm.check.mirror_world import Pair
 from blockjob_fsm.check.scenarios import Alteration
 from blockjob_fsm.check.worlds import Devices
@@ -127,6 +128,15 @@ def pivot_although_cancelled(rule: Rule) -> tuple[Rule, ...]:
 def reads_first(given: Devices) -> Devices:
     """Devices whose copies read before they clear the marks."""
     return replace(given, clears_late=True) if isinstance(given, Pair) else given
+
+
+def saves_wrongly(wrong: Wrong) -> Alteration:
+    """Devices of a backup that get one thing wrong."""
+
+    def change(given: Devices) -> Devices:
+        return replace(given, wrong=wrong) if isinstance(given, PointInTime) else given
+
+    return Alteration(devices=change)
 
 
 def drops_on_failure(given: Body) -> Body:

@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
 
+from blockjob_fsm.bodies.backup import Backup
 from blockjob_fsm.bodies.commit import Commit
+from blockjob_fsm.bodies.linear import LinearBody
 from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.bodies.requests import Body, Sync
 from blockjob_fsm.bodies.stream import Stream
+from blockjob_fsm.check import backup_world as saving
 from blockjob_fsm.check import job_claims as claims
 from blockjob_fsm.check.jobs import JobModel
 from blockjob_fsm.check.linear_worlds import Chain
@@ -35,7 +38,7 @@ VERBS: tuple[Event, ...] = (
     words.IOSTATUS_RESET(),
 )
 SPEED_VERBS: tuple[Event, ...] = (words.SET_SPEED(0), words.SET_SPEED(1))
-#: the world and the job go on; neither a user nor a guest has to
+#: the world and the job go on; no user has to, and no guest has to begin anything
 FAIR = Fairness(
     frozenset(
         {
@@ -47,6 +50,7 @@ FAIR = Fairness(
             "returned",
             "backing_opened",
             *("submit", "sleep", "test", "completed"),
+            *saving.GUEST_GOES_ON,
         }
     )
 )
@@ -83,7 +87,7 @@ class Scenario:
             devices=altered.devices(self.devices),
             speeds=self.speeds,
             verbs=self.verbs,
-            notes_failures=not isinstance(self.body, Mirror),
+            notes_failures=isinstance(self.body, LinearBody),
             limiter=altered.limiter,
         )
 
@@ -98,7 +102,7 @@ def _as_in(profile: str, body: Body) -> Body:
 
 def scenarios() -> tuple[Scenario, ...]:
     """Every scenario, the quick ones first."""
-    return (*_commits(), *_streams(), *_quiet_mirrors(), *_mirrors())
+    return (*_commits(), *_streams(), *_backups(), *_quiet_mirrors(), *_mirrors())
 
 
 def _streams() -> Iterator[Scenario]:
@@ -142,6 +146,24 @@ def _commits() -> Iterator[Scenario]:
         yield Scenario(name, body, Chain(guest_writes=False), told, (speed,))
 
 
+def _backups() -> Iterator[Scenario]:
+    """Guests that may write at any time, one or two at once, and fail to save what they change."""
+    told = (*claims.EVERY_JOB, *saving.BACKUP, *claims.ENDS_WHEN_CANCELLED, *claims.PAUSES)
+    for policy in OnError:
+        stops = claims.STOPS if policy in (OnError.STOP, OnError.ENOSPC) else ()
+        body = Backup(chunk=1, batch=2, on_source_error=policy, on_target_error=policy)
+        devices = saving.PointInTime(guests=1)
+        yield Scenario(f"backup-{policy.value}", body, devices, (*told, *stops))
+    reports, one_unit = Backup(chunk=1, batch=2), saving.PointInTime(units=1, to_copy=1)
+    left_out = saving.PointInTime(to_copy=0b01, guests=1)
+    yield Scenario("backup-top", replace(reports, sync=Sync.TOP), left_out, told)
+    endless = replace(reports, sync=Sync.NONE)
+    yield Scenario("backup-none", endless, one_unit, _without("ends-well", told))
+    sure = replace(one_unit, saves_fail=False)
+    yield Scenario("backup-busy-guests", reports, sure, (*told, *saving.GETS_DONE))
+    yield Scenario("backup-speeds", reports, one_unit, told, (0, 1), VERBS + SPEED_VERBS)
+
+
 def _quiet_mirrors() -> Iterator[Scenario]:
     """A guest that does not write: every pair of policies, and what needs an end of writing."""
     told = (*claims.EVERY_JOB, *claims.MIRROR, *claims.NO_GUEST)
@@ -178,6 +200,11 @@ def _mirror(
     more: tuple[Event, ...] = (),
 ) -> Scenario:
     return Scenario(name, body, devices, told, speeds, (*VERBS, words.COMPLETE(), *more))
+
+
+def _without(witness: str, told: tuple[Property, ...]) -> tuple[Property, ...]:
+    """What can be claimed where a witness is never reached: neither it, nor what needs it."""
+    return tuple(claim for claim in told if getattr(claim, "witness", claim.name) != witness)
 
 
 def _limit(speed: int) -> str:

@@ -1,7 +1,7 @@
 """The backup's body: what it asks for in which order, and every life of it on small devices."""
 
 import errno
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -32,17 +32,9 @@ from blockjob_fsm.bodies.requests import (
     Woken,
 )
 from blockjob_fsm.check import job_claims
-from blockjob_fsm.check.backup_world import (
-    BACKUP,
-    GETS_DONE,
-    GUEST_GOES_ON,
-    PointInTime,
-    Wrong,
-    at_rest,
-)
+from blockjob_fsm.check.backup_world import BACKUP, GETS_DONE, PointInTime
 from blockjob_fsm.check.jobs import JobModel
 from blockjob_fsm.check.judge import judge
-from blockjob_fsm.check.liveness import Fairness
 from blockjob_fsm.check.report import Row, Verdict
 from blockjob_fsm.check.scenarios import FAIR, SPEED_VERBS, VERBS
 from blockjob_fsm.check.space import explore
@@ -167,7 +159,6 @@ def test_a_cancelled_backup_cleans_up_and_ends() -> None:
 # ---- every life of a backup on small devices
 
 CHUNK = Backup(chunk=1, batch=2)
-FAIR_TO_GUESTS = Fairness(FAIR.kinds.union(GUEST_GOES_ON))
 ENDS = (*job_claims.EVERY_JOB, *BACKUP, *job_claims.ENDS_WHEN_CANCELLED, *job_claims.PAUSES)
 
 
@@ -181,42 +172,13 @@ def explored(
     lifecycle: Lifecycle[ClassicControl] = CLASSIC,
 ) -> tuple[Row, ...]:
     """Explore a backup on devices, and judge the claims."""
-    model = JobModel(lifecycle, body, devices, speeds=speeds, verbs=verbs, at_rest=at_rest)
-    return judge("backup", explore(model), claims, FAIR_TO_GUESTS)
+    model = JobModel(lifecycle, body, devices, speeds=speeds, verbs=verbs)
+    return judge("backup", explore(model), claims, FAIR)
 
 
 def of(verdict: Verdict, rows: tuple[Row, ...]) -> list[str]:
     """The names of the claims with this verdict."""
     return [row.property for row in rows if row.verdict is verdict]
-
-
-@dataclass(frozen=True, slots=True)
-class HastyBackup(Backup):
-    """Takes the first chunk for the last."""
-
-    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
-        after = Backup.on_outcome(self, outcome, control)
-        copied = isinstance(outcome, Mirrored) and after.stage is Stage.SLEEP
-        return replace(after, stage=Stage.DECIDE) if copied else after
-
-
-@dataclass(frozen=True, slots=True)
-class SleeplessBackup(Backup):
-    """Goes round without a sleep."""
-
-    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
-        after = Backup.on_outcome(self, outcome, control)
-        copied = isinstance(outcome, Mirrored) and after.stage is Stage.SLEEP
-        return replace(after, stage=Stage.COPY) if copied else after
-
-
-@dataclass(frozen=True, slots=True)
-class LeakyBackup(Backup):
-    """Ends without letting guests write freely again."""
-
-    def next_request(self, control: JobView) -> Request:
-        asked = Backup.next_request(self, control)
-        return Do() if isinstance(asked, Do) else asked
 
 
 @pytest.mark.slow
@@ -276,30 +238,10 @@ def test_sync_none_saves_what_guests_change_and_never_ends_by_itself() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrong", [wrong for wrong in Wrong if wrong is not Wrong.NOTHING])
-def test_devices_that_are_wrong_are_found_out(wrong: Wrong) -> None:
-    rows = explored(CHUNK, PointInTime(guests=1, to_copy=0b01, wrong=wrong), ENDS)
-    assert of(Verdict.VIOLATED, rows) == ["saved-first", "backup-true"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("body", "claim"),
-    [
-        (HastyBackup(chunk=1, batch=2), "backup-true"),
-        (SleeplessBackup(chunk=1, batch=1), "23-rounds"),
-        (LeakyBackup(chunk=1, batch=2), "clean-up"),
-    ],
-)
-def test_a_body_that_is_wrong_is_found_out(body: Backup, claim: str) -> None:
-    assert claim in of(Verdict.VIOLATED, explored(body, PointInTime(guests=1), ENDS))
-
-
-@pytest.mark.slow
 def test_blanking_what_a_resting_backup_does_not_read_changes_no_verdict() -> None:
     devices = PointInTime(units=1, to_copy=1, guests=1)
     blanked = explored(CHUNK, devices, ENDS)
     exact = JobModel(CLASSIC, CHUNK, devices, verbs=VERBS, at_rest=lambda job: job)
-    rows = judge("backup", explore(exact), ENDS, FAIR_TO_GUESTS)
+    rows = judge("backup", explore(exact), ENDS, FAIR)
     assert [row.verdict for row in rows] == [row.verdict for row in blanked]
     assert rows[0].states >= blanked[0].states

@@ -23,6 +23,8 @@ SHOWN_ON = {
     "commit": "commit-report",
     "stream": "stream-ignore",
     "mirror": "mirror-quiet-stop-stop",
+    "backup": "backup-top",
+    "backup-never-decides": "backup-busy-guests",
     "limiter": "stream-unattended-limited",
     "mirror-reads-before-clearing": "mirror-report",
     "mirror-without-drain": "mirror-report",

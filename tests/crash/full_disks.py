@@ -165,6 +165,17 @@ class Site:
         target = self._target()
         return begin(drive, target, executor=self.executor, on_target_error=on_error, **options)
 
+    def argv(self, on_error: str = "report") -> list[str]:
+        """The command that does the same job."""
+        top, image = str(self.path("top.qcow2")), self.path(self.crowded.image)
+        match self.crowded.kind:
+            case "stream":
+                return ["stream", "--on-error", on_error, top]
+            case "commit":
+                return ["commit", "--top", str(self.path("middle.qcow2")), top]
+        copy = [self.crowded.kind, "--on-target-error", on_error]
+        return [*copy, "--target-format", image.suffix[1:], top, str(image)]
+
     def _target(self) -> BlockDevice:
         path = self.path(self.crowded.image)
         kind: type[RawFile | Qcow2File] = RawFile if path.suffix == ".raw" else Qcow2File

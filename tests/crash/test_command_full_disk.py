@@ -1,61 +1,47 @@
-"""The command on a disk that is full: what it says, and that its advice works."""
-
-import os
-from collections.abc import Iterator
-from pathlib import Path
+"""The commands on a disk that is full: what they say, and that their advice works."""
 
 import pytest
 
 from tests.cli.conftest import Terminal, piped
-from tests.crash.full_disks import MIB, SmallDisk, small_disk
+from tests.crash.full_disks import CROWDED, Site
+from tests.storage.qcow2.change import difference
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[SmallDisk]:
-    """Room for 2 MiB."""
-    with small_disk(tmp_path / "small") as disk:
-        yield disk
+#: A commit has no policy to wait with.
+WAITING = [crowded for crowded in CROWDED if crowded.kind != "commit"]
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """Three MiB of data and a hole."""
-    path = tmp_path / "source.img"
-    path.write_bytes(os.urandom(3 * MIB) + bytes(MIB))
-    return path
-
-
-def test_a_copy_to_a_full_disk_names_the_file_the_place_and_the_remedy(
-    small: SmallDisk, source: Path
-) -> None:
-    before, target = source.read_bytes(), small.folder / "copy.img"
-    with piped("mirror", str(source), str(target)) as process:
+def run(site: Site) -> tuple[int, str]:
+    """Exit status and what was said."""
+    with piped(*site.argv()) as process:
         said = process.communicate()[1]
-    assert (process.returncode, source.read_bytes() == before) == (1, True)
-    assert f"{target}: No space left on device while writing the 1 MiB at byte " in said
-    assert f"{target} is incomplete and unusable: delete it, or run again with --existing" in said
+    return process.returncode, said
 
 
-def test_with_room_made_the_copy_can_be_made_on_what_is_there(
-    small: SmallDisk, source: Path
-) -> None:
-    target = small.folder / "copy.img"
-    with piped("mirror", str(source), str(target)) as process:
-        process.communicate()
-    small.grow()
-    with piped("mirror", "--existing", str(source), str(target)) as process:
-        process.communicate()
-    assert (process.returncode, target.read_bytes() == source.read_bytes()) == (0, True)
+@pytest.mark.parametrize("site", CROWDED, indirect=True, ids=str)
+def test_a_command_on_a_full_disk_names_the_remedy_and_loses_nothing(site: Site) -> None:
+    files = site.untouched()
+    status, said = run(site)
+    assert (status, site.untouched() == files) == (1, True)
+    assert "No space left on device while " in said
+    assert "make room and run again" in said
+    assert not difference(site.shown(), site.before)
 
 
-def test_a_copy_that_waits_for_space_goes_on_at_enter(small: SmallDisk, source: Path) -> None:
-    target = small.folder / "copy.img"
-    argv = ["mirror", "--on-target-error", "enospc", str(source), str(target)]
-    with Terminal(argv) as terminal:
+@pytest.mark.parametrize("site", CROWDED, indirect=True, ids=str)
+def test_the_remedy_works(site: Site) -> None:
+    run(site)
+    site.small.grow()
+    assert run(site)[0] == 0
+    assert not difference(site.qemu.contents(site.result()), site.before)
+
+
+@pytest.mark.parametrize("site", WAITING, indirect=True, ids=str)
+def test_a_command_that_waits_for_space_goes_on_at_enter(site: Site) -> None:
+    with Terminal(site.argv("enospc")) as terminal:
         assert "io-status nospace" in terminal.until("Enter tries again, Ctrl-C cancels")
-        small.grow()
+        site.small.grow()
         terminal.press("\n")
         assert terminal.end() == 0
-    assert target.read_bytes() == source.read_bytes()
+    assert not difference(site.qemu.contents(site.result()), site.before)

@@ -1,7 +1,6 @@
 """A disk that is full costs a job its end or its time, and nobody a byte."""
 
 import errno
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.error_action import IoStatus, OnError
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.lifecycles.classic_words import Phase
-from tests.crash.full_disks import CROWDED, LENGTH, MIB, Crowded, FileLimit, Site, small_disk
+from tests.crash.full_disks import CROWDED, LENGTH, MIB, FileLimit, Site
 from tests.storage.qcow2.change import difference
 from tests.storage.qcow2.qemu import CLEAN, LEAKING, Qemu
 from tests.storage.threads import until
@@ -18,25 +17,6 @@ from tests.storage.threads import until
 FINE = {CLEAN, LEAKING}
 #: A commit knows no stop: as in 1.3, what cannot be written ends it.
 STOPPING = [crowded for crowded in CROWDED if crowded.kind != "commit"]
-
-
-@pytest.fixture
-def pool() -> Iterator[Executor]:
-    """Real threads on the real clock."""
-    with Executor(workers=3) as executor:
-        yield executor
-
-
-@pytest.fixture
-def site(
-    request: pytest.FixtureRequest, tmp_path: Path, qemu_img: Path, qemu_io: Path, pool: Executor
-) -> Iterator[Site]:
-    """Images on a large and on a small disk, for the job that the test's row names."""
-    crowded: Crowded = request.param
-    large = tmp_path / "large"
-    large.mkdir()
-    with small_disk(tmp_path / "small") as small:
-        yield Site(crowded, large, small, Qemu(qemu_img, qemu_io, tmp_path), pool)
 
 
 def stopped(site: Site, job: BlockJob) -> None:
@@ -135,13 +115,10 @@ GROWING = [crowded for crowded in CROWDED if crowded.image != "target.raw"]
 
 
 @pytest.fixture
-def limited(
-    request: pytest.FixtureRequest, tmp_path: Path, qemu_img: Path, qemu_io: Path, pool: Executor
-) -> Site:
+def limited(request: pytest.FixtureRequest, tmp_path: Path, qemu: Qemu, pool: Executor) -> Site:
     """Images in two folders; the limit is not in force yet."""
     for name in ("large", "small"):
         (tmp_path / name).mkdir()
-    qemu = Qemu(qemu_img, qemu_io, tmp_path)
     return Site(request.param, tmp_path / "large", FileLimit(tmp_path / "small"), qemu, pool)
 
 

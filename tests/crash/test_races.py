@@ -4,7 +4,6 @@
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,19 +33,6 @@ SUFFIXES = [(source, target) for source in ("raw", "qcow2") for target in ("raw"
 Image = RawFile | Qcow2File
 
 pytestmark = [pytest.mark.slow, pytest.mark.stress]
-
-
-@pytest.fixture
-def pool() -> Iterator[Executor]:
-    """Real threads on the real clock."""
-    with Executor(workers=4) as executor:
-        yield executor
-
-
-@pytest.fixture
-def qemu(qemu_img: Path, qemu_io: Path, tmp_path: Path) -> Qemu:
-    """Who reads the images afterwards."""
-    return Qemu(qemu_img, qemu_io, tmp_path)
 
 
 def create(path: Path, *, backing: Path | None = None) -> Image:

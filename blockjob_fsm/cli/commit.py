@@ -124,8 +124,8 @@ class Committing(Merging):
             on_event=self._inbox.event,
         )
 
-    def doing(self) -> str:
-        return f"merging into {shown(self._layers.base.name)}"
+    def doing(self, what: str) -> str:
+        return f"merging {what} into {shown(self._layers.base.name)}"
 
     def remains(self) -> str:
         return (

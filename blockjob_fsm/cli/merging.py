@@ -12,7 +12,6 @@ from typing import ClassVar
 from blockjob_fsm.bodies.linear import LinearBody
 from blockjob_fsm.cli.following import Inbox
 from blockjob_fsm.cli.images import sync_file
-from blockjob_fsm.cli.options import size
 from blockjob_fsm.cli.problems import NO_ROOM, Problem, Status, because, shown
 from blockjob_fsm.cli.progress import Reporter, Words
 from blockjob_fsm.cli.running import Running
@@ -35,8 +34,8 @@ class Merging(Running):
         """The files that the job writes."""
 
     @abstractmethod
-    def doing(self) -> str:
-        """What is done to a unit, as "pulling" is."""
+    def doing(self, what: str) -> str:
+        """What the job does to `what`."""
 
     @abstractmethod
     def remains(self) -> str:
@@ -68,12 +67,11 @@ class Merging(Running):
         elif body.offset == body.length:
             what = "naming another backing file in the header"
         else:
-            unit = size(min(body.unit, body.length - body.offset))
-            what = f"{self.doing()} the {unit} at byte {body.offset}"
+            what = self.doing(f"what lies at byte {body.offset}")
         return f"{self._image}: {errno_text(errno)} while {what}"
 
     def ignored(self, *, is_read: bool) -> str:
-        return f"{self._image}: {self.doing()} failed, ignored, will not be tried again"
+        return f"{self._image}: {self.doing('data')} failed, ignored, will not be tried again"
 
     def fate(self) -> str:
         body = self._body

@@ -104,8 +104,8 @@ class Streaming(Merging):
             on_event=self._inbox.event,
         )
 
-    def doing(self) -> str:
-        return "pulling up"
+    def doing(self, what: str) -> str:
+        return f"pulling up {what}"
 
     def remains(self) -> str:
         return f"{self._image} reads as before and keeps its backing file"

@@ -74,11 +74,15 @@ def layers(workplace: Path) -> Path:
 
 
 def make_image(
-    path: str, backing: str | None, data: dict[int, int], backing_format: str | None = "qcow2"
+    path: str,
+    backing: str | None,
+    data: dict[int, int],
+    backing_format: str | None = "qcow2",
+    length: int = 4 * MIB,
 ) -> None:
-    """A qcow2 image of 4 MiB with random data: offset -> length."""
+    """A qcow2 image with random data: offset -> length."""
     recorded = backing_format if backing else None
-    image = Qcow2File.create(path, 4 * MIB, backing=backing, backing_format=recorded)
+    image = Qcow2File.create(path, length, backing=backing, backing_format=recorded)
     image.close()
     top = open_chain(path, "qcow2", read_only=False)
     for offset, length in data.items():

@@ -75,7 +75,7 @@ def test_blkdebugs_events_strike_raw_images(
 @pytest.mark.parametrize(
     ("typed", "part"),
     [
-        ("stream top.qcow2 --inject l2_load:EIO", "Input/output error while pulling up the 512"),
+        ("stream top.qcow2 --inject l2_load:EIO", "Input/output error while pulling up what"),
         ("stream top.qcow2 --inject l2_update:ENOSPC", "No space left on device while pulling up"),
         ("stream top.qcow2 --inject cluster_alloc:ENOSPC", "No space left on device while pulling"),
         (f"{COMMIT} --inject read_aio:EIO", "middle.qcow2: Input/output error while merging"),
@@ -117,7 +117,7 @@ def named(layers: Path) -> Path:
         ),
         ("mirror a.img blkdebug:write.conf:b", "; b.partial is incomplete and unusable: make room"),
         ("backup top.qcow2 blkdebug:write.conf:b", "; b.partial is incomplete and unusable: make"),
-        ("stream blkdebug:write.conf:top.qcow2", "No space left on device while pulling up the"),
+        ("stream blkdebug:write.conf:top.qcow2", "No space left on device while pulling up what"),
         ("stream blkdebug:write.conf:top.qcow2 --base base.qcow2", "No space left on device while"),
     ],
 )

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.cli.conftest import MIB, Blockjob
+from tests.cli.conftest import MIB, Blockjob, make_image
+from tests.cli.test_app import COMMANDS
 from tests.tidy.sources import ROOT
 
-GUIDE = ROOT / "docs" / "guides" / "mirror.md"
+GUIDES = ROOT / "docs" / "guides"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTION = re.compile(r"^  (?:-\w, )?(--[\w-]+)", re.MULTILINE)
@@ -58,31 +59,43 @@ class Session:
         self.status = ended.returncode
         return ended.stdout + ended.stderr
 
-    def is_wrong(self, typed: Typed) -> bool:
-        """Type a line; whether the page says something else."""
+    def is_wrong(self, typed: Typed) -> str:
+        """Type a line; what it prints if the page says something else, or empty."""
+        printed = self.prints(typed.line)
         alike = doctest.OutputChecker().check_output
-        return not alike(typed.printed, self.prints(typed.line), doctest.ELLIPSIS)
+        return "" if alike(typed.printed, printed, doctest.ELLIPSIS) else printed or "nothing"
 
 
-@pytest.mark.usefixtures("workplace")
-def test_the_guide_shows_what_the_command_prints(blockjob: Blockjob) -> None:
+def prepare(with_chain: bool) -> None:
+    """The images that the guides speak of, 64 MiB each."""
     with open("disk.img", "wb") as image:
         image.write(b"\x5a" * 3 * MIB)
         image.truncate(64 * MIB)
+    if with_chain:
+        make_image("base.qcow2", None, {0: MIB, 3 * MIB: 5000}, length=64 * MIB)
+        make_image("middle.qcow2", "base.qcow2", {MIB: 2 * MIB}, length=64 * MIB)
+        make_image("disk.qcow2", "middle.qcow2", {5 * MIB: 5000}, length=64 * MIB)
+
+
+@pytest.mark.parametrize("guide", ["mirror", "backup", "stream", "commit"])
+@pytest.mark.usefixtures("qemu_img", "workplace")
+def test_the_guide_shows_what_the_command_prints(blockjob: Blockjob, guide: str) -> None:
+    prepare(with_chain=guide in {"stream", "commit"})
     session = Session(blockjob)
-    page = typed_lines(GUIDE.read_text("utf-8"))
-    assert [typed for typed in page if session.is_wrong(typed)] == []
+    page = typed_lines((GUIDES / f"{guide}.md").read_text("utf-8"))
+    assert page
+    assert [(typed, said) for typed in page if (said := session.is_wrong(typed))] == []
 
 
 def test_a_guide_that_lies_is_caught(blockjob: Blockjob) -> None:
     lie = "```console\n$ echo $?\n1\n```\n"
-    assert [Session(blockjob).is_wrong(typed) for typed in typed_lines(lie)] == [True]
+    assert [Session(blockjob).is_wrong(typed) for typed in typed_lines(lie)] == ["0\n"]
 
 
-@pytest.mark.parametrize("command", ["mirror", "demo", "check", "diagram"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_page_explains_every_option(blockjob: Blockjob, command: str) -> None:
     page = COMMANDS_PAGE.read_text("utf-8")
     section = re.split(r"^## ", page, flags=re.MULTILINE)
-    text = next(part for part in section if part.startswith(f"{command}\n"))
+    text = next(part for part in section if command in part.partition("\n")[0].split())
     options = set(OPTION.findall(blockjob(command, "--help").out)) - {"--help"}
     assert {option for option in options if f"`{option}" not in text} == set()

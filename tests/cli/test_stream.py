@@ -104,9 +104,9 @@ def test_qemu_agrees_that_nothing_changed_for_the_guest(
 @pytest.mark.parametrize(
     ("fault", "part"),
     [
-        ("write:ENOSPC:0", "No space left on device while pulling up the 512 KiB at byte 0; "),
-        ("write:EIO:2048", "Input/output error while pulling up the 512 KiB at byte 1048576; "),
-        ("read:EIO:0", "Input/output error while pulling up the 512 KiB at byte 0; "),
+        ("write:ENOSPC:0", "No space left on device while pulling up what lies at byte 0; "),
+        ("write:EIO:2048", "Input/output error while pulling up what lies at byte 1048576; "),
+        ("read:EIO:0", "Input/output error while pulling up what lies at byte 0; "),
     ],
 )
 def test_a_failed_stream_changes_nothing_for_the_guest(

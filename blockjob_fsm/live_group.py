@@ -30,6 +30,8 @@ from blockjob_fsm.modern_job import ModernJob, has_rest, rest_of
 from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.storage.drive import Drive
 
+Submitter = Callable[[str, IoRequest, Callable[[], None]], object]
+
 #: A request of many units comes back so often, so that progress is published on slow disks too.
 REPORT_NS = 100_000_000
 
@@ -52,11 +54,19 @@ class Member:
 class LiveGroup:
     """The members of one transaction. Every method may be called by any thread, with no lock held.
 
-    `lifecycle` is one of `lifecycles.modern`; all members share it.
+    `lifecycle` is one of `lifecycles.modern`; all members share it. `submit` gets a member's id,
+    its request and the task that carries it out, and has a worker run the task sooner or later.
     """
 
-    def __init__(self, executor: Executor, lifecycle: Lifecycle[ModernControl]) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        lifecycle: Lifecycle[ModernControl],
+        *,
+        submit: Submitter | None = None,
+    ) -> None:
         self.executor = executor
+        self._submit = submit or (lambda _member, _request, task: executor.submit(task))
         self.lifecycle = lifecycle
         self._fire = machine_of(lifecycle)
         self._changed = executor.host.condition()
@@ -182,7 +192,7 @@ class LiveGroup:
     def _do(self, member: Member, effect: Effect) -> None:
         match effect:
             case Submit(request):
-                self.executor.submit(partial(self._do_io, member, request))
+                self._submit(member.id, request, partial(self._do_io, member, request))
             case Emit(event):
                 if member.on_event is not None:
                     self.executor.let_go()

@@ -64,16 +64,19 @@ class ModernBlockJob:
         callback: Callable[[Any, int], object] | None = None,
         opaque: object = None,
         on_event: Callable[[QmpEvent], object] | None = None,
+        completable: bool | None = None,
     ) -> ModernBlockJob:
         """Take the device and make a job on it, not yet started.
 
         `group` None is a transaction of its own under `MODERN`. Speed is in bytes per second, 0 for
-        no limit. Raises DeviceInUse, or NegativeSpeed after the job was created and is gone again.
+        no limit. `completable` None follows from the type: a mirror is, and so is a commit of the
+        active layer, which has to be said. Raises DeviceInUse, or NegativeSpeed after the job was
+        created and is gone again.
         """
         group = group or LiveGroup(executor, MODERN)
         job = cls(device, job_id or device.name, group)
         control = ModernControl(
-            completable=job_type in COMPLETABLE_TYPES,
+            completable=job_type in COMPLETABLE_TYPES if completable is None else completable,
             changeable=job_type in CHANGEABLE_TYPES,
             auto_finalize=auto_finalize,
             auto_dismiss=auto_dismiss,
@@ -169,15 +172,23 @@ class ModernBlockJob:
         wanted = statuses or (Status.CONCLUDED, Status.NULL)
         return self._group.wait_until(lambda: self.status in wanted, timeout_s)
 
+    def drain_begin(self) -> None:
+        """A drained section of the job's nodes begins; it takes effect at the next pause point."""
+        self._group.concerns(self.id, words.DRAIN_BEGIN())
+
+    def drain_end(self) -> None:
+        """A drained section ends."""
+        self._group.concerns(self.id, words.DRAIN_END())
+
     @contextmanager
     def drained(self) -> Iterator[None]:
         """A drained section: inside it the job issues no I/O. It may nest."""
-        self._group.concerns(self.id, words.DRAIN_BEGIN())
+        self.drain_begin()
         try:
             self._group.wait_until(self._is_quiescent)
             yield
         finally:
-            self._group.concerns(self.id, words.DRAIN_END())
+            self.drain_end()
 
     def _is_quiescent(self) -> bool:
         return not self.control.busy or self.status in words.ENDED

@@ -186,3 +186,23 @@ class Backup:
 
     def _with_left(self, chunks: int) -> Backup:
         return replace(self, left=chunks, offset=max(0, self.length - chunks * self.chunk))
+
+
+@dataclass(frozen=True, slots=True)
+class CopierBackup(Backup):
+    """A backup as it is since 5.1: a copier beside the job copies, and the job looks in.
+
+    Its errors wait until the job does: one that is paused looks when it goes on, and one that is
+    cancelled never does.
+    """
+
+    is_unseen: bool = False
+
+    def on_outcome(self, outcome: Outcome, control: JobView) -> CopierBackup:
+        after = Backup.on_outcome(self, outcome, control)
+        assert isinstance(after, CopierBackup)
+        if isinstance(outcome, Mirrored) and outcome.errno:
+            return replace(after, stage=Stage.SLEEP, delay_ns=0, is_unseen=True)
+        if isinstance(outcome, Woken) and self.is_unseen and not outcome.leaving:
+            return replace(after, stage=Stage.COPY_ERROR, is_unseen=False)
+        return after

@@ -1,0 +1,373 @@
+"""Our live jobs as a subject: QMP commands in, replies and events out, as QEMU 7.2 answers them.
+
+Nothing runs by itself: the clock stands still and I/O happens when the subject settles, so that a
+session has one outcome. A job that its limit has put to sleep sleeps for ever, which is how the
+recorded sessions hold a job too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from blockjob_fsm.bodies.backup import CopierBackup
+from blockjob_fsm.bodies.commit import PolicyCommit
+from blockjob_fsm.bodies.mirror import Mirror
+from blockjob_fsm.bodies.requests import Body, CopyDirty, IoRequest, Sync
+from blockjob_fsm.bodies.stream import Stream
+from blockjob_fsm.clock import ManualClock
+from blockjob_fsm.conformance.nodes import Arguments, Node, Nodes, Unsupported
+from blockjob_fsm.error_action import OnError
+from blockjob_fsm.errors import BlockJobNotFound, JobNotFound, QmpError
+from blockjob_fsm.events import QmpEvent
+from blockjob_fsm.executor import Executor, ThreadHost
+from blockjob_fsm.lifecycles.modern import modern
+from blockjob_fsm.lifecycles.modern_words import Status
+from blockjob_fsm.live_group import LiveGroup
+from blockjob_fsm.modern_block_job import ModernBlockJob
+from blockjob_fsm.operations.active_commit import ActiveCommitOperations
+from blockjob_fsm.operations.backup import BackupOperations
+from blockjob_fsm.operations.base import Operations
+from blockjob_fsm.operations.commit import CommitOperations
+from blockjob_fsm.operations.lanes import Lanes
+from blockjob_fsm.operations.mirror import MirrorOperations
+from blockjob_fsm.operations.stream import StreamOperations
+from blockjob_fsm.storage.drive import Drive
+
+CHUNK = 64 << 10
+UNIT = 512 << 10
+#: So many tasks in a row are a job that will never be done: an error that is ignored for ever.
+FLOOD = 3_000
+
+Reply = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Known:
+    """A job and the nodes it is on."""
+
+    job: ModernBlockJob
+    target: Node | None
+
+    @property
+    def is_gone(self) -> bool:
+        return self.job.status is Status.NULL
+
+
+class Ours:
+    """A daemon without a socket. `events` holds what was sent and not taken yet: (name, data)."""
+
+    def __init__(self, profile: str = "7.2") -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self._lifecycle = modern(profile)
+        self._executor = Executor(workers=0, host=ThreadHost(ManualClock()))
+        self._nodes = Nodes()
+        self._jobs: list[_Known] = []  # newest first
+        self._commands: dict[str, Callable[[Arguments], object]] = {
+            "blockdev-add": self._nodes.add,
+            "object-add": self._nodes.add_group,
+            "qom-set": self._qom_set,
+            "transaction": self._transaction,
+            "human-monitor-command": self._monitor,
+            "blockdev-mirror": self._blockdev_mirror,
+            "blockdev-backup": self._blockdev_backup,
+            "block-stream": self._block_stream,
+            "block-commit": self._block_commit,
+            "quit": self._quit,
+        }
+        for family in ("job", "block-job"):
+            for verb in ("pause", "resume", "complete", "finalize", "dismiss", "cancel"):
+                self._commands[f"{family}-{verb}"] = partial(self._verb, family, verb)
+        self._commands["block-job-set-speed"] = partial(self._verb, "block-job", "set-speed")
+
+    def execute(self, command: str, arguments: Arguments) -> Reply:
+        """The reply: {"return": ...} or {"error": {class, desc}}. Raises Unsupported."""
+        if command not in self._commands:
+            raise Unsupported(command)
+        try:
+            self._commands[command](arguments)
+        except QmpError as refused:
+            return {"error": refused.to_qmp()}
+        return {"return": {}}
+
+    def settle(self) -> None:
+        """Let everything happen that happens without time passing."""
+        self._executor.run_pending(at_most=FLOOD)
+
+    def take_events(self) -> list[tuple[str, dict[str, Any]]]:
+        """What was sent since last asked."""
+        events, self.events = self.events, []
+        return events
+
+    def query(self) -> tuple[list[Reply], list[Reply]]:
+        """What query-jobs and query-block-jobs answer."""
+        known = [known.job for known in self._jobs if not known.is_gone]
+        return [job.query().to_qmp() for job in known], [job.query_block_job() for job in known]
+
+    def close(self) -> None:
+        """End every job."""
+        self._quit({})
+        self._executor.close()
+
+    # Verbs.
+
+    def _verb(self, family: str, verb: str, arguments: Arguments) -> None:
+        takes_id = family == "job" or verb in ("finalize", "dismiss")
+        given = dict(arguments)
+        job_id = _string(given, "id" if takes_id else "device")
+        speed = _integer(given, "speed") if verb == "set-speed" else 0
+        force = bool(given.pop("force", False)) if family == "block-job" else True
+        if given:
+            raise Refusal(f"Parameter '{next(iter(given))}' is unexpected")
+        job = self._find(job_id, family)
+        match verb:
+            case "cancel":
+                job.user_cancel(force=force)
+            case "set-speed":
+                job.set_speed(speed)
+            case _:
+                getattr(job, verb)()
+
+    def _find(self, job_id: str, family: str) -> ModernBlockJob:
+        for known in self._jobs:
+            if known.job.id == job_id and not known.is_gone:
+                return known.job
+        raise JobNotFound() if family == "job" else BlockJobNotFound(job_id)
+
+    # Commands that make jobs.
+
+    def _blockdev_mirror(self, arguments: Arguments) -> None:
+        source, target = self._node(arguments["device"]), self._node(arguments["target"])
+        body = Mirror(
+            sync=_sync(arguments),
+            on_source_error=_policy(arguments, "on-source-error"),
+            on_target_error=_policy(arguments, "on-target-error"),
+            chunk=CHUNK,
+            batch=1,
+        )
+        self._refuse_busy(target)
+        side = Drive("", target.device)
+        operations = MirrorOperations(source.drive, side, CHUNK, Lanes(self._executor))
+        self._create("mirror", source, target, body, operations, arguments).start()
+
+    def _blockdev_backup(self, arguments: Arguments) -> None:
+        with _Drained(self):
+            self._backup(arguments, None).start()
+
+    def _backup(self, arguments: Arguments, group: LiveGroup | None) -> ModernBlockJob:
+        source, target = self._node(arguments["device"]), self._node(arguments["target"])
+        body = CopierBackup(
+            _sync(arguments),
+            _policy(arguments, "on-source-error"),
+            _policy(arguments, "on-target-error"),
+            CHUNK,
+            1,
+        )
+        self._refuse_busy(target)
+        running = source.drive.job
+        if isinstance(running, ModernBlockJob) and running.value.type == "backup":
+            # Any number of backups may have one source, and a drive has one job.
+            source = replace(source, drive=Drive(source.name, source.device))
+        operations = BackupOperations(source.drive, Drive("", target.device), CHUNK)
+        job = self._create("backup", source, target, body, operations, arguments, group)
+        # Made inside a drained section, which it takes part in.
+        job.drain_begin()
+        return job
+
+    def _block_stream(self, arguments: Arguments) -> None:
+        top = self._node(arguments["device"])
+        if {"base-node", "bottom"} & set(arguments):
+            raise Unsupported("block-stream with a base")
+        body = Stream(on_error=_policy(arguments, "on-error"), unit=UNIT, batch=UNIT)
+        operations = StreamOperations(top.drive)
+        self._create("stream", top, None, body, operations, arguments).start()
+
+    def _block_commit(self, arguments: Arguments) -> None:
+        top, base = self._node(arguments["device"]), self._node(arguments["base-node"])
+        policy = _policy(arguments, "on-error")
+        if "top-node" in arguments:
+            middle = self._node(arguments["top-node"])
+            body: Body = PolicyCommit(on_error=policy, unit=UNIT, batch=UNIT)
+            commit = CommitOperations(top.drive, top.device, middle.device, base.device)
+            self._create("commit", top, None, body, commit, arguments).start()
+            return
+        body = Mirror(on_source_error=policy, on_target_error=policy, chunk=CHUNK, batch=1)
+        lanes = Lanes(self._executor)
+        active = ActiveCommitOperations(top.drive, base.device, CHUNK, lanes)
+        self._create("commit", top, base, body, active, arguments, completable=True).start()
+
+    def _transaction(self, arguments: Arguments) -> None:
+        grouped = arguments.get("properties", {}).get("completion-mode") == "grouped"
+        group = self._group() if grouped else None
+        made: list[ModernBlockJob] = []
+        with _Drained(self):
+            for action in arguments["actions"]:
+                if action["type"] != "blockdev-backup":
+                    raise Unsupported(f"transaction of {action['type']}")
+                try:
+                    made.append(self._backup(action["data"], group))
+                except QmpError:
+                    for job in reversed(made):
+                        if job.status is Status.CREATED:
+                            job.cancel()
+                    raise
+            for job in made:
+                job.start()
+
+    def _create(
+        self,
+        kind: str,
+        node: Node,
+        target: Node | None,
+        body: Body,
+        operations: Operations,
+        arguments: Arguments,
+        group: LiveGroup | None = None,
+        *,
+        completable: bool | None = None,
+    ) -> ModernBlockJob:
+        job_id = arguments.get("job-id")
+        if job_id is None:
+            raise Unsupported("a job without an id")
+        self._refuse_in_use(kind, node)
+        if any(known.job.id == job_id and not known.is_gone for known in self._jobs):
+            raise Refusal(f"Job ID '{job_id}' already in use")
+        job = ModernBlockJob.create(
+            kind,
+            node.drive,
+            executor=self._executor,
+            body=body,
+            operations=operations,
+            job_id=job_id,
+            group=group or self._group(),
+            speed=arguments.get("speed", 0),
+            auto_finalize=arguments.get("auto-finalize", True),
+            auto_dismiss=arguments.get("auto-dismiss", True),
+            on_event=self._hear,
+            completable=completable,
+        )
+        self._jobs.insert(0, _Known(job, target))
+        return job
+
+    def _group(self) -> LiveGroup:
+        return LiveGroup(self._executor, self._lifecycle, submit=self._submit)
+
+    def _submit(self, member: str, request: IoRequest, task: Callable[[], None]) -> None:
+        """Hand a request to its device, where a throttled one may have to wait."""
+        if isinstance(request, CopyDirty):
+            target = next((k.target for k in self._jobs if k.job.id == member), None)
+            if target and target.throttle and target.throttle.holds():
+                target.throttle.held.append(partial(self._executor.submit, task))
+                return
+        self._executor.submit(task)
+
+    # The others.
+
+    def _quit(self, _: Arguments) -> None:
+        self._nodes.lift_limits()
+        with _Drained(self):
+            self.settle()
+        for known in list(self._jobs):
+            if not known.is_gone:
+                known.job.cancel_sync()
+
+    def _qom_set(self, arguments: Arguments) -> None:
+        self._nodes.set_limits(arguments["path"], arguments["value"])
+
+    def _monitor(self, arguments: Arguments) -> None:
+        raise Unsupported(f"human-monitor-command {arguments['command-line']}")
+
+    def _node(self, name: str) -> Node:
+        if name not in self._nodes.by_name:
+            raise Refusal(f"Cannot find device='{name}' nor node-name='{name}'")
+        return self._nodes.by_name[name]
+
+    def _refuse_busy(self, node: Node) -> None:
+        for known in self._jobs:
+            if known.target is node and known.job.device.job is known.job:
+                kind = known.job.value.type
+                text = f"Node '{node.name}' is busy: block device is in use by block job: {kind}"
+                raise Refusal(text)
+
+    def _refuse_in_use(self, kind: str, node: Node) -> None:
+        """Refuse what the job on this node keeps out; the texts depend on who asks."""
+        running = self._keeper(node)
+        if running is None:
+            return
+        if kind in ("mirror", "commit"):
+            raise Refusal("Need a root block node")
+        text = "Node '{}' is busy: block device is in use by block job: {}"
+        raise Refusal(text.format(node.name, running.value.type))
+
+    def _keeper(self, node: Node) -> ModernBlockJob | None:
+        """The job that keeps others off a node; stream and commit do so until dismissed."""
+        for known in self._jobs:
+            job = known.job
+            if job.device is node.drive and not known.is_gone:
+                keeps = job.value.type in ("stream", "commit") and not job.control.completable
+                if keeps or node.drive.job is job:
+                    return job
+        return None
+
+    def _hear(self, event: QmpEvent) -> None:
+        self.events.append((event.name, dict(event.data())))
+
+
+class Refusal(QmpError):
+    """A refusal whose text is not the lifecycle's: the subject is the whole of it."""
+
+
+class _Drained:
+    """All nodes in a drained section: each job there is parks, or is waited for."""
+
+    def __init__(self, subject: Ours) -> None:
+        self._subject = subject
+        self._jobs: list[ModernBlockJob] = []
+
+    def __enter__(self) -> None:
+        self._jobs = [known.job for known in self._subject._jobs if not known.is_gone]
+        for job in self._jobs:
+            job.drain_begin()
+        self._subject._nodes.let_go()
+        self._subject.settle()
+
+    def __exit__(self, *_: object) -> None:
+        self._subject.settle()
+        for known in self._subject._jobs:
+            if known.job.control.drains and not known.is_gone:
+                known.job.drain_end()
+
+
+def _string(given: Arguments, name: str) -> str:
+    value = _taken(given, name)
+    if not isinstance(value, str):
+        raise Refusal(f"Invalid parameter type for '{name}', expected: string")
+    return value
+
+
+def _integer(given: Arguments, name: str) -> int:
+    value = _taken(given, name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Refusal(f"Invalid parameter type for '{name}', expected: integer")
+    return value
+
+
+def _taken(given: Arguments, name: str) -> object:
+    if name not in given:
+        raise Refusal(f"Parameter '{name}' is missing")
+    return given.pop(name)
+
+
+def _sync(arguments: Arguments) -> Sync:
+    try:
+        return Sync(arguments["sync"])
+    except ValueError:
+        raise Unsupported(f"sync {arguments['sync']}") from None
+
+
+def _policy(arguments: Arguments, name: str) -> OnError:
+    policy = arguments.get(name, "report")
+    # For jobs, auto is enospc.
+    return OnError("enospc" if policy == "auto" else policy)

@@ -73,6 +73,19 @@ def layers(workplace: Path) -> Path:
     return workplace
 
 
+@pytest.fixture
+def frozen(layers: Path) -> Iterator[Path]:
+    """The chain on a file system that is read-only; skips where mounting is not permitted."""
+    mount = ["mount", "--bind", str(layers), str(layers)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a folder cannot be mounted here (needs root)")
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(layers)], check=True)
+    os.chdir(layers)  # into what is mounted there now
+    yield layers
+    os.chdir("/")
+    subprocess.run(["umount", str(layers)], check=True)
+
+
 def make_image(
     path: str,
     backing: str | None,

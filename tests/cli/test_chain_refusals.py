@@ -140,3 +140,23 @@ def test_a_wrong_order_is_one_line_and_changes_nothing(
     assert (result.status, part in result.err) == (status, True), result.err
     assert (result.out, result.err.count("\n"), result.err[-1:]) == ("", 1, "\n"), result.err
     assert contents(crowded) == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "part"),
+    [
+        ("stream top.qcow2", UNREADABLE, "top.qcow2: Read-only file system: name an image that"),
+        ("commit top.qcow2 --top middle.qcow2", USAGE, "base.qcow2: Read-only file system: name a"),
+        ("mirror top.qcow2 b", USAGE, "b: Read-only file system: name a file that can be written"),
+        ("backup a.img top.qcow2 --existing", USAGE, "top.qcow2: "),
+    ],
+)
+def test_what_cannot_be_written_is_named(
+    blockjob: Blockjob, frozen: Path, typed: str, status: int, part: str
+) -> None:
+    before = contents(frozen)
+    result = blockjob(*typed.split())
+    assert (result.status, part in result.err, result.err.count("\n")) == (status, True, 1), (
+        result.err
+    )
+    assert contents(frozen) == before

@@ -27,10 +27,13 @@ ASKED = "Enter tries again, Ctrl-C cancels"
 NEVER_WHOLE = ("--on-target-error", "ignore", "--inject", "write:EIO:0")
 
 
+@pytest.mark.parametrize("command", ["mirror", "backup"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_copy_is_removed(workplace: Path, number: signal.Signals) -> None:
+def test_an_interrupted_copy_is_removed(
+    workplace: Path, number: signal.Signals, command: str
+) -> None:
     before = contents(workplace)
-    with piped("mirror", "a.img", "b.img", *NEVER_WHOLE) as process:
+    with piped(command, "a.img", "b.img", *NEVER_WHOLE) as process:
         assert process.stderr is not None
         process.stderr.readline()
         process.send_signal(number)

@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from blockjob_fsm.block_job import BlockJob
+from blockjob_fsm.cli.following import Inbox
+from blockjob_fsm.cli.problems import Problem
+from blockjob_fsm.cli.progress import Quiet
+from blockjob_fsm.cli.stream import Streaming, StreamOrder
+from blockjob_fsm.storage import Drive, Fault, FaultyDevice, Gate, open_chain
 from tests.cli.conftest import MIB, Blockjob, Terminal, contents, make_image, named_below, seen
 
 KEEPS = "top.qcow2 reads as before and keeps its backing file"
@@ -144,6 +150,35 @@ def test_a_stop_that_nobody_can_answer_cancels_the_stream(
     assert (result.status, KEEPS in result.err) == (1, True)
     assert "the job stopped, io-status nospace, and was cancelled" in result.err
     assert seen("top.qcow2") == before
+
+
+def test_a_stream_that_fills_a_disk_says_so_and_changes_nothing_for_the_guest(
+    blockjob: Blockjob, workplace: Path, small_disk: Path
+) -> None:
+    image = str(small_disk / "top.qcow2")
+    make_image(image, str(workplace / "a.img"), {}, "raw")
+    result = blockjob("stream", image)
+    assert (result.status, f"{image}: No space left on device while" in result.err) == (1, True)
+    assert result.err.endswith("keeps its backing file: make room and run again to go on\n")
+    assert seen(image) == (workplace / "a.img").read_bytes()
+
+
+def test_a_second_interrupt_leaves_a_hanging_request_behind(layers: Path) -> None:
+    gate, inbox = Gate(), Inbox()
+    inbox.interrupt()
+    inbox.interrupt()
+    top = open_chain("top.qcow2", read_only=False)
+    drive = Drive("image", FaultyDevice(top, Fault("write", hold=gate)))
+    streaming = Streaming(StreamOrder("top.qcow2"), None, None, inbox, Quiet())
+    with pytest.raises(Problem, match=f"a request still in flight; {KEEPS}") as caught:
+        streaming.run(drive)
+    job = drive.job
+    gate.release()
+    assert isinstance(job, BlockJob)
+    assert job.wait(30)
+    drive.close()
+    assert (caught.value.status, named_below("top.qcow2")[0]) == (130, "middle.qcow2")
+    assert layers == Path.cwd()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""`python -m tests.crash N`: kill each job N times, check what is left, and count it.
+"""`python -m tests.crash N [JOB...]`: kill each job N times, check what is left, and count it.
 
 A job that was over when its moment came is "too late", and another moment is drawn.
 """
@@ -35,16 +35,16 @@ def row(bench: Bench, work: Work, kills: int) -> str:
     return f"{work.name:16}" + "".join(f"{figure:10}" for figure in figures)
 
 
-def main(kills: int) -> None:
-    """A line for each job."""
+def main(kills: int, names: list[str]) -> None:
+    """A line for each job, or for those named."""
     columns = ("killed", "moments", "clean", "leaking", "too late", "with guest")
     print("job             " + "".join(f"{column:>10}" for column in columns), flush=True)
     with tempfile.TemporaryDirectory() as folder, Forge() as forge:
         qemu = Qemu(tool_path("qemu_img"), tool_path("qemu_io"), Path(folder))
         bench = Bench(Path(folder), qemu, forge)
-        for work in WORKS.values():
-            print(row(bench, work, kills), flush=True)
+        for name in names or WORKS:
+            print(row(bench, WORKS[name], kills), flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2:])

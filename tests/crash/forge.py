@@ -55,21 +55,21 @@ class Counting:
 
     def install(self) -> None:
         """From here on every such call of this process is counted."""
-        for name in ("ftruncate", "fdatasync", "copy_file_range"):
+        for name in ("ftruncate", "fdatasync", "fsync", "copy_file_range", "link", "unlink"):
             setattr(os, name, self._counted(getattr(os, name), None))
         os.pwrite = self._counted(os.pwrite, _torn_write)
         os.pwritev = self._counted(os.pwritev, _torn_writev)
         fcntl.ioctl = self._counted(fcntl.ioctl, None)
 
     def _counted(self, call: Callable[..., Any], torn: Callable[..., Any] | None) -> Any:
-        def counted(*arguments: Any) -> Any:
+        def counted(*arguments: Any, **named: Any) -> Any:
             with self.lock:
                 self.calls += 1
                 mine = self.calls == self.moment.call
             if not mine:
-                return call(*arguments)
+                return call(*arguments, **named)
             if self.moment.how == "after":
-                call(*arguments)
+                call(*arguments, **named)
             elif self.moment.how == "within" and torn is not None:
                 torn(call, *arguments)
             return os.kill(os.getpid(), signal.SIGKILL)
@@ -124,6 +124,8 @@ def _there(stream: IO[str] | None) -> IO[str]:
 
 def _in_child(order: Order, moment: Moment, answer: int) -> None:
     """Never returns."""
+    # The answers of this process's parent go there.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     counting = Counting(moment)
     counting.install()
     started = time.monotonic()

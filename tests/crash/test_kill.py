@@ -15,7 +15,7 @@ from tests.crash.survivors import Bench
 from tests.crash.works import WORKS
 from tests.storage.qcow2.qemu import Qemu
 
-KILLS = int(os.environ.get("BLOCKJOB_KILLS", "6"))
+KILLS = int(os.environ.get("BLOCKJOB_KILLS", "4"))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from blockjob_fsm import jobs
 from blockjob_fsm.block_job import BlockJob
+from blockjob_fsm.cli import main
 from blockjob_fsm.events import BlockJobReady, QmpEvent
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.storage import BlockDevice, Drive, RawFile
@@ -34,15 +35,16 @@ class Work:
     top: str | None = None
     base: str | None = None
     target: str | None = None
+    #: Run by the command, and not through the library.
+    command: bool = False
 
     def images_left(self) -> tuple[str, ...]:
         """The chain below the top once the job has completed, from the top down."""
-        return {
-            "stream": (),
-            "stream-to-base": ("base", "deepest"),
-            "commit": ("deepest",),
-            "commit-to-base": ("base", "deepest"),
-        }.get(self.name, ("middle", "base", "deepest"))
+        if self.target:
+            return "middle", "base", "deepest"
+        if self.base:
+            return self.base, "deepest"
+        return () if self.kind == "stream" else ("deepest",)
 
     def may_change(self) -> tuple[str, ...]:
         """The images whose files the job writes."""
@@ -60,6 +62,10 @@ WORKS = {
         Work("mirror-to-qcow2", "mirror", target="target.qcow2"),
         Work("backup-to-raw", "backup", target="target.raw"),
         Work("backup-to-qcow2", "backup", target="target.qcow2"),
+        Work("blockjob stream", "stream", base="base", command=True),
+        Work("blockjob commit", "commit", top="middle", command=True),
+        Work("blockjob mirror", "mirror", target="target.raw", command=True),
+        Work("blockjob backup", "backup", target="target.qcow2", command=True),
     )
 }
 
@@ -91,14 +97,36 @@ def guest_writes(seed: int, length: int) -> Iterator[Change]:
 
 
 def carry_out(order: Order) -> int:
-    """Run a job to its end; returns its result, 0 too if it had been done already."""
+    """Run a job to its end; returns its result or exit status, 0 if it had been done already."""
+    work = WORKS[order.work]
+    if work.command:
+        return main(argv(work, order.path, order.speed))
+    return call(work, order)
+
+
+def argv(work: Work, folder: Path, speed: int) -> list[str]:
+    """The command line of a job."""
+    words = [work.kind, "--progress", "never", "--speed", str(speed)]
+    for option, name in (("--top", work.top), ("--base", work.base)):
+        if name is not None:
+            path = next(path for path in folder.glob(f"{name}.*"))
+            words += [option, str(path)]
+    words.append(str(folder / "top.qcow2"))
+    if work.target is not None:
+        target = folder / work.target
+        words += [str(target), "--target-format", target.suffix[1:]]
+    return words
+
+
+def call(work: Work, order: Order) -> int:
+    """The same through the library, with the guest."""
     happened: queue.SimpleQueue[QmpEvent | int] = queue.SimpleQueue()
     top = open_chain(order.path / "top.qcow2", read_only=False)
     drive = Drive("d", top)
     with Executor(workers=3) as executor:
         guest = threading.Thread(target=_write, args=(drive, order))
         guest.start()
-        job = _start(WORKS[order.work], order, drive, executor, happened)
+        job = _start(work, order, drive, executor, happened)
         while job is not None:
             what = happened.get(timeout=PATIENCE_S)
             if isinstance(what, BlockJobReady):

@@ -28,13 +28,16 @@ class Explained:
 
 
 def cannot_grow(task: Task, case: Case) -> Range | None:
-    """A base of version 2 must grow, and would show more of what lies below it."""
+    """A base of version 2 must grow by clusters, and would show more of what lies below it."""
     base = new_base(task, case)
     if task.kind != "commit" or base is None or base.format_name == "raw" or base.version == 3:
         return None
     below = case.layers[case.layers.index(base) + 1 :]
-    grows_over = below and shown(below[0]) > base.length < case.layers[task.top].length
-    return (0, case.top.length) if grows_over else None
+    end_of_clusters = -(-base.length // base.cluster_bytes) * base.cluster_bytes
+    grows_over = below and shown(below[0]) > base.length
+    if not grows_over or case.layers[task.top].length <= end_of_clusters:
+        return None
+    return 0, case.top.length
 
 
 def past_a_short_top(task: Task, case: Case) -> Range | None:

@@ -237,7 +237,7 @@ def cases(draw: st.DrawFn, *, zstd: bool) -> Case:
     return Case(
         tuple(made),
         target,
-        stale=tuple(draw(st.lists(plain_writes(target.length), max_size=3))),
+        stale=tuple(draw(st.lists(plain_writes(target.length), min_size=1, max_size=3))),
         guest=tuple(draw(st.lists(plain_writes(whole), max_size=3))) if whole else (),
         chunk_bytes=draw(st.sampled_from([65536, MIB])),
         by_name=draw(st.booleans()),
@@ -247,5 +247,5 @@ def cases(draw: st.DrawFn, *, zstd: bool) -> Case:
 @st.composite
 def plain_writes(draw: st.DrawFn, length: int) -> Write:
     """A write of whole sectors to a disk of whole sectors."""
-    offset, size = draw(ranges(length, (SECTOR, 4096, 65536)))
+    offset, size = draw(ranges(length, (65536, SECTOR, 4096, MIB)))
     return Write("write", offset, size, draw(st.sampled_from(sorted(PATTERNS))))

@@ -6,13 +6,13 @@ They exist so that the claims about whole jobs can be seen to fail. Nothing else
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 from blockjob_fsm.bodies.backup import Backup
-from blockjob_fsm.bodies.backup import Stage as BackupStage
 from blockjob_fsm.bodies.commit import Commit
+from blockjob_fsm.bodies.copying import Stage as CopyStage
 from blockjob_fsm.bodies.linear import LinearBody, Stage
 from blockjob_fsm.bodies.mirror import Mirror
-from blockjob_fsm.bodies.mirror import Stage as MirrorStage
 from blockjob_fsm.bodies.requests import (
     Act,
     AnnounceReady,
@@ -107,29 +107,29 @@ class LeakyCommit(Commit):
 class SleeplessMirror(Mirror):
     """Goes round without a sleep."""
 
-    def on_outcome(self, outcome: Outcome, control: JobView) -> Mirror:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
         after = Mirror.on_outcome(self, outcome, control)
         asleep = isinstance(after.next_request(control), Sleep)
-        return replace(after, stage=MirrorStage.COPY) if asleep else after
+        return replace(after, stage=CopyStage.COPY) if asleep else after
 
 
 @dataclass(frozen=True, slots=True)
 class UndrainedMirror(Mirror):
     """Decides after the flush, with the guest's writes still in flight."""
 
-    def on_outcome(self, outcome: Outcome, control: JobView) -> Mirror:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
         after = Mirror.on_outcome(self, outcome, control)
-        drains = after.stage is MirrorStage.DRAIN
-        return replace(after, stage=MirrorStage.DECIDE) if drains else after
+        drains = after.stage is CopyStage.DRAIN
+        return replace(after, stage=CopyStage.DECIDE) if drains else after
 
 
 @dataclass(frozen=True, slots=True)
 class StuckMirror(Mirror):
     """Never publishes that it has reached the end."""
 
-    def on_outcome(self, outcome: Outcome, control: JobView) -> Mirror:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
         after = Mirror.on_outcome(self, outcome, control)
-        counted = isinstance(outcome, DirtyCount) and after.stage is MirrorStage.READY
+        counted = isinstance(outcome, DirtyCount) and after.stage is CopyStage.READY
         return replace(after, offset=0) if counted else after
 
 
@@ -146,20 +146,20 @@ class LeakyMirror(Mirror):
 class SleeplessBackup(Backup):
     """Goes round without a sleep."""
 
-    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
         after = Backup.on_outcome(self, outcome, control)
-        copied = isinstance(outcome, Mirrored) and after.stage is BackupStage.SLEEP
-        return replace(after, stage=BackupStage.COPY) if copied else after
+        copied = isinstance(outcome, Mirrored) and after.stage is CopyStage.SLEEP
+        return replace(after, stage=CopyStage.COPY) if copied else after
 
 
 @dataclass(frozen=True, slots=True)
 class HastyBackup(Backup):
     """Takes its first copy for the last."""
 
-    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
         after = Backup.on_outcome(self, outcome, control)
-        copied = isinstance(outcome, Mirrored) and after.stage is BackupStage.SLEEP
-        return replace(after, stage=BackupStage.DECIDE) if copied else after
+        copied = isinstance(outcome, Mirrored) and after.stage is CopyStage.SLEEP
+        return replace(after, stage=CopyStage.DECIDE) if copied else after
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +188,8 @@ class ReadyBackup(Backup):
         asked = Backup.next_request(self, control)
         return AnnounceReady() if isinstance(asked, Sleep) and not control.synced else asked
 
-    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
-        told = self.stage is BackupStage.SLEEP and isinstance(outcome, Noted)
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
+        told = self.stage is CopyStage.SLEEP and isinstance(outcome, Noted)
         return self if told else Backup.on_outcome(self, outcome, control)
 
 
@@ -197,10 +197,10 @@ class ReadyBackup(Backup):
 class EndlessBackup(Backup):
     """Begins again when everything is saved."""
 
-    def on_outcome(self, outcome: Outcome, control: JobView) -> Backup:
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
         after = Backup.on_outcome(self, outcome, control)
-        over = after.stage is BackupStage.DECIDE
-        return replace(after, stage=BackupStage.SLEEP) if over else after
+        over = after.stage is CopyStage.DECIDE
+        return replace(after, stage=CopyStage.SLEEP) if over else after
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from itertools import count
 from typing import Generic, NamedTuple, TypeVar
 
 from blockjob_fsm.bodies.backup import Backup
+from blockjob_fsm.bodies.copying import Stage
 from blockjob_fsm.bodies.linear import LinearBody
 from blockjob_fsm.bodies.mirror import Mirror
-from blockjob_fsm.bodies.mirror import Stage as MirrorStage
 from blockjob_fsm.bodies.requests import (
     Body,
     Copied,
@@ -101,7 +101,7 @@ def at_rest(job: Job) -> Job:
     body = job.body
     if isinstance(body, Mirror):
         offset = body.length if body.offset == body.length else -1
-        dirty = body.dirty if body.stage is MirrorStage.FLUSH else 0
+        dirty = body.dirty if body.stage is Stage.FLUSH else 0
         body = replace(
             body,
             errno=0,

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from blockjob_fsm.bodies.backup import IDLE_NS, Backup, Stage
+from blockjob_fsm.bodies.backup import Backup
+from blockjob_fsm.bodies.copying import IDLE_NS, Stage
 from blockjob_fsm.bodies.requests import (
     Act,
     Charge,

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from blockjob_fsm.bodies.mirror import BATCH_CHUNKS, CHUNK_BYTES, IDLE_NS, Mirror
+from blockjob_fsm.bodies.copying import BATCH_CHUNKS, IDLE_NS
+from blockjob_fsm.bodies.mirror import CHUNK_BYTES, Mirror
 from blockjob_fsm.bodies.requests import (
     Act,
     CopyDirty,

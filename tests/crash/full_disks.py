@@ -53,7 +53,8 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
     try:
         yield SmallDisk(folder)
     finally:
-        output_of("umount", folder)
+        # A test that fails leaves images open.
+        output_of("umount", "--lazy", folder)
 
 
 class FileLimit(SmallDisk):

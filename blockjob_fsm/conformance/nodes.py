@@ -22,7 +22,7 @@ Arguments = dict[str, Any]
 IMAGE_BYTES = 8 << 20
 RUN_BYTES = 64 << 10
 #: the runs that an image of the chain stores, by their number modulo 4
-_STORED = {"base": (1, 3), "mid": (2,), "top": (0,)}
+_STORED = {"base": (0, 1, 2, 3), "mid": (0, 2), "top": (0,)}
 
 
 class Unsupported(Exception):

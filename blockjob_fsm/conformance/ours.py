@@ -15,7 +15,15 @@ from typing import Any
 from blockjob_fsm.bodies.backup import CopierBackup
 from blockjob_fsm.bodies.commit import PolicyCommit
 from blockjob_fsm.bodies.mirror import Mirror
-from blockjob_fsm.bodies.requests import Body, CopyDirty, IoRequest, Sync
+from blockjob_fsm.bodies.requests import (
+    Body,
+    CopyDirty,
+    GetLength,
+    IoOutcome,
+    IoRequest,
+    Length,
+    Sync,
+)
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.clock import ManualClock
 from blockjob_fsm.conformance.nodes import Arguments, Node, Nodes, Unsupported
@@ -29,11 +37,12 @@ from blockjob_fsm.live_group import LiveGroup
 from blockjob_fsm.modern_block_job import ModernBlockJob
 from blockjob_fsm.operations.active_commit import ActiveCommitOperations
 from blockjob_fsm.operations.backup import BackupOperations
-from blockjob_fsm.operations.base import Operations
+from blockjob_fsm.operations.base import Operations, Stop
 from blockjob_fsm.operations.commit import CommitOperations
 from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.operations.mirror import MirrorOperations
 from blockjob_fsm.operations.stream import StreamOperations
+from blockjob_fsm.storage.device import chain
 from blockjob_fsm.storage.drive import Drive
 
 CHUNK = 64 << 10
@@ -147,6 +156,7 @@ class Ours:
             chunk=CHUNK,
             batch=1,
         )
+        self._refuse_in_use("mirror", source)
         self._refuse_busy(target)
         side = Drive("", target.device)
         operations = MirrorOperations(source.drive, side, CHUNK, Lanes(self._executor))
@@ -165,9 +175,16 @@ class Ours:
             CHUNK,
             1,
         )
-        self._refuse_busy(target)
         running = source.drive.job
-        if isinstance(running, ModernBlockJob) and running.value.type == "backup":
+        try:
+            if isinstance(running, ModernBlockJob) and running.value.type != "backup":
+                self._refuse_in_use("backup", source)
+            self._refuse_busy(target)
+        except Refusal:
+            # The nodes themselves were drained once more, to put a filter there and take it away.
+            self._bounce(source, target)
+            raise
+        if running is not None:
             # Any number of backups may have one source, and a drive has one job.
             source = replace(source, drive=Drive(source.name, source.device))
         operations = BackupOperations(source.drive, Drive("", target.device), CHUNK)
@@ -181,14 +198,18 @@ class Ours:
         if {"base-node", "bottom"} & set(arguments):
             raise Unsupported("block-stream with a base")
         body = Stream(on_error=_policy(arguments, "on-error"), unit=UNIT, batch=UNIT)
-        operations = StreamOperations(top.drive)
+        operations = _Stream(top.drive)
         self._create("stream", top, None, body, operations, arguments).start()
 
     def _block_commit(self, arguments: Arguments) -> None:
         top, base = self._node(arguments["device"]), self._node(arguments["base-node"])
         policy = _policy(arguments, "on-error")
-        if "top-node" in arguments:
-            middle = self._node(arguments["top-node"])
+        middle = self._node(arguments["top-node"]) if "top-node" in arguments else top
+        self._refuse_in_use("commit", top)
+        for node in (middle, base):
+            if node.device not in list(chain(top.device)):
+                raise Refusal(f"'{node.name}' is not in this backing file chain")
+        if middle is not top:
             body: Body = PolicyCommit(on_error=policy, unit=UNIT, batch=UNIT)
             commit = CommitOperations(top.drive, top.device, middle.device, base.device)
             self._create("commit", top, None, body, commit, arguments).start()
@@ -284,6 +305,20 @@ class Ours:
             raise Refusal(f"Cannot find device='{name}' nor node-name='{name}'")
         return self._nodes.by_name[name]
 
+    def _bounce(self, *nodes: Node) -> None:
+        """A drained section of these nodes and no others, inside one of all."""
+        jobs = [k.job for k in self._jobs if not k.is_gone]
+        for job in jobs:
+            # The one of all nodes is over for a moment: this is what its end and begin show.
+            if any(job.device is node.drive or self._is_target(job, node) for node in nodes):
+                job.drain_end()
+                self.settle()
+                job.drain_begin()
+        self.settle()
+
+    def _is_target(self, job: ModernBlockJob, node: Node) -> bool:
+        return any(known.job is job and known.target is node for known in self._jobs)
+
     def _refuse_busy(self, node: Node) -> None:
         for known in self._jobs:
             if known.target is node and known.job.device.job is known.job:
@@ -307,7 +342,7 @@ class Ours:
             job = known.job
             if job.device is node.drive and not known.is_gone:
                 keeps = job.value.type in ("stream", "commit") and not job.control.completable
-                if keeps or node.drive.job is job:
+                if (keeps and not job.control.ret) or node.drive.job is job:
                     return job
         return None
 
@@ -317,6 +352,16 @@ class Ours:
 
 class Refusal(QmpError):
     """A refusal whose text is not the lifecycle's: the subject is the whole of it."""
+
+
+class _Stream(StreamOperations):
+    """A stream that finds nothing to do where nothing lies below, as QEMU does."""
+
+    def answer(self, request: IoRequest, stop: Stop) -> IoOutcome:
+        top = self.drive.medium
+        if isinstance(request, GetLength) and top is not None and top.backing is None:
+            return Length(0)
+        return super().answer(request, stop)
 
 
 class _Drained:

@@ -15,19 +15,11 @@ from typing import Any
 from blockjob_fsm.bodies.backup import CopierBackup
 from blockjob_fsm.bodies.commit import PolicyCommit
 from blockjob_fsm.bodies.mirror import Mirror
-from blockjob_fsm.bodies.requests import (
-    Body,
-    CopyDirty,
-    GetLength,
-    IoOutcome,
-    IoRequest,
-    Length,
-    Sync,
-)
+from blockjob_fsm.bodies.requests import Body, CopyDirty, GetLength, IoOutcome, IoRequest, Length
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.clock import ManualClock
+from blockjob_fsm.conformance.arguments import Refusal, integer, policy, string, sync
 from blockjob_fsm.conformance.nodes import Arguments, Node, Nodes, Unsupported
-from blockjob_fsm.error_action import OnError
 from blockjob_fsm.errors import BlockJobNotFound, JobNotFound, QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor, ThreadHost
@@ -125,8 +117,8 @@ class Ours:
     def _verb(self, family: str, verb: str, arguments: Arguments) -> None:
         takes_id = family == "job" or verb in ("finalize", "dismiss")
         given = dict(arguments)
-        job_id = _string(given, "id" if takes_id else "device")
-        speed = _integer(given, "speed") if verb == "set-speed" else 0
+        job_id = string(given, "id" if takes_id else "device")
+        speed = integer(given, "speed") if verb == "set-speed" else 0
         force = bool(given.pop("force", False)) if family == "block-job" else True
         if given:
             raise Refusal(f"Parameter '{next(iter(given))}' is unexpected")
@@ -150,9 +142,9 @@ class Ours:
     def _blockdev_mirror(self, arguments: Arguments) -> None:
         source, target = self._node(arguments["device"]), self._node(arguments["target"])
         body = Mirror(
-            sync=_sync(arguments),
-            on_source_error=_policy(arguments, "on-source-error"),
-            on_target_error=_policy(arguments, "on-target-error"),
+            sync=sync(arguments),
+            on_source_error=policy(arguments, "on-source-error"),
+            on_target_error=policy(arguments, "on-target-error"),
             chunk=CHUNK,
             batch=1,
         )
@@ -169,9 +161,9 @@ class Ours:
     def _backup(self, arguments: Arguments, group: LiveGroup | None) -> ModernBlockJob:
         source, target = self._node(arguments["device"]), self._node(arguments["target"])
         body = CopierBackup(
-            _sync(arguments),
-            _policy(arguments, "on-source-error"),
-            _policy(arguments, "on-target-error"),
+            sync(arguments),
+            policy(arguments, "on-source-error"),
+            policy(arguments, "on-target-error"),
             CHUNK,
             1,
         )
@@ -197,24 +189,24 @@ class Ours:
         top = self._node(arguments["device"])
         if {"base-node", "bottom"} & set(arguments):
             raise Unsupported("block-stream with a base")
-        body = Stream(on_error=_policy(arguments, "on-error"), unit=UNIT, batch=UNIT)
+        body = Stream(on_error=policy(arguments, "on-error"), unit=UNIT, batch=UNIT)
         operations = _Stream(top.drive)
         self._create("stream", top, None, body, operations, arguments).start()
 
     def _block_commit(self, arguments: Arguments) -> None:
         top, base = self._node(arguments["device"]), self._node(arguments["base-node"])
-        policy = _policy(arguments, "on-error")
+        on_error = policy(arguments, "on-error")
         middle = self._node(arguments["top-node"]) if "top-node" in arguments else top
         self._refuse_in_use("commit", top)
         for node in (middle, base):
             if node.device not in list(chain(top.device)):
                 raise Refusal(f"'{node.name}' is not in this backing file chain")
         if middle is not top:
-            body: Body = PolicyCommit(on_error=policy, unit=UNIT, batch=UNIT)
+            body: Body = PolicyCommit(on_error=on_error, unit=UNIT, batch=UNIT)
             commit = CommitOperations(top.drive, top.device, middle.device, base.device)
             self._create("commit", top, None, body, commit, arguments).start()
             return
-        body = Mirror(on_source_error=policy, on_target_error=policy, chunk=CHUNK, batch=1)
+        body = Mirror(on_source_error=on_error, on_target_error=on_error, chunk=CHUNK, batch=1)
         lanes = Lanes(self._executor)
         active = ActiveCommitOperations(top.drive, base.device, CHUNK, lanes)
         self._create("commit", top, base, body, active, arguments, completable=True).start()
@@ -350,10 +342,6 @@ class Ours:
         self.events.append((event.name, dict(event.data())))
 
 
-class Refusal(QmpError):
-    """A refusal whose text is not the lifecycle's: the subject is the whole of it."""
-
-
 class _Stream(StreamOperations):
     """A stream that finds nothing to do where nothing lies below, as QEMU does."""
 
@@ -383,36 +371,3 @@ class _Drained:
         for known in self._subject._jobs:
             if known.job.control.drains and not known.is_gone:
                 known.job.drain_end()
-
-
-def _string(given: Arguments, name: str) -> str:
-    value = _taken(given, name)
-    if not isinstance(value, str):
-        raise Refusal(f"Invalid parameter type for '{name}', expected: string")
-    return value
-
-
-def _integer(given: Arguments, name: str) -> int:
-    value = _taken(given, name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Refusal(f"Invalid parameter type for '{name}', expected: integer")
-    return value
-
-
-def _taken(given: Arguments, name: str) -> object:
-    if name not in given:
-        raise Refusal(f"Parameter '{name}' is missing")
-    return given.pop(name)
-
-
-def _sync(arguments: Arguments) -> Sync:
-    try:
-        return Sync(arguments["sync"])
-    except ValueError:
-        raise Unsupported(f"sync {arguments['sync']}") from None
-
-
-def _policy(arguments: Arguments, name: str) -> OnError:
-    policy = arguments.get(name, "report")
-    # For jobs, auto is enospc.
-    return OnError("enospc" if policy == "auto" else policy)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from blockjob_fsm.storage.device import BlockDevice, Extent, locate, read_chain
+from blockjob_fsm.storage.device import BlockDevice, Extent, locate, read_chain_into
 
 #: Data moved between two looks at `stop`: smaller costs calls, larger no longer fits a cache.
 PIECE_BYTES = 1 << 20
@@ -146,8 +146,9 @@ class _Copy:
 
     def _move_plainly(self, offset: int, length: int) -> int:
         length = min(length, PIECE_BYTES)
+        data = self.buffer[:length]
         try:
-            data = read_chain(self.source, offset, length)
+            read_chain_into(self.source, offset, data)
         except OSError as error:
             raise _SideFailed(error, is_read=True) from None
         try:

@@ -73,6 +73,13 @@ class BlockDevice(ABC):
     def read(self, offset: int, length: int) -> Data:
         """Exactly `length` bytes of this layer; what it does not store reads as zeros."""
 
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Fill `view` with what `read` gives, without bytes in between where the device can.
+
+        After an OSError nobody knows what `view` holds.
+        """
+        view[:] = self.read(offset, len(view))
+
     @abstractmethod
     def write(self, offset: int, data: Data) -> None:
         """Store all of `data` at `offset`."""
@@ -159,6 +166,22 @@ def read_chain(device: BlockDevice, offset: int, length: int) -> Data:
             pieces.append(layer.read(offset, extent.length))
         offset += extent.length
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def read_chain_into(device: BlockDevice, offset: int, view: memoryview) -> None:
+    """Fill `view` with what a guest reads; raises the OSError of whichever layer failed."""
+    if device.backing is None:
+        device.read_into(offset, view)
+        return
+    while view:
+        layer, extent = locate(device, offset, len(view))
+        part = view[: extent.length]
+        if layer is None or extent.zero:
+            part[:] = bytes(extent.length)
+        else:
+            layer.read_into(offset, part)
+        view = view[extent.length :]
+        offset += extent.length
 
 
 def locate(

@@ -80,7 +80,7 @@ class HostFile:
         return buffer
 
     def read_into(self, view: memoryview, offset: int) -> None:
-        """Fill `view`, which holds zeros; past the end of the file they stay."""
+        """Fill `view`; past the end of the file there are zeros."""
         self._ask_rules("read", offset, len(view))
         self._fill(view, offset)
 
@@ -89,6 +89,8 @@ class HostFile:
             while view and (got := os.preadv(self.descriptor, [view], offset)):
                 offset += got
                 view = view[got:]
+        if view:
+            view[:] = bytes(len(view))
 
     def write(self, offset: int, *pieces: Data) -> None:
         """Store all pieces, one after the other."""

@@ -181,12 +181,24 @@ class Qcow2File(BlockDevice):
                 return self._host.read(runs[0].host, length)
             # Fresh memory is zeros already, and costs nothing until it is written.
             buffer = bytearray(length)
-            view = memoryview(buffer)
-            for run in runs:
-                self._read_run(run, offset, view[: run.length])
-                view = view[run.length :]
-                offset += run.length
+            self._read_runs(runs, offset, memoryview(buffer))
         return buffer
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """As `read`, to where the bytes are wanted."""
+        self._check_range(offset, len(view))
+        with self._metadata.request():
+            runs = self._metadata.runs(offset, len(view))
+            if any(run.state != DATA for run in runs):
+                view[:] = bytes(len(view))
+            self._read_runs(runs, offset, view)
+
+    def _read_runs(self, runs: list[Run], offset: int, view: memoryview) -> None:
+        """Fill `view`, which holds zeros unless all of the runs are data."""
+        for run in runs:
+            self._read_run(run, offset, view[: run.length])
+            view = view[run.length :]
+            offset += run.length
 
     def _read_run(self, run: Run, offset: int, view: memoryview) -> None:
         if run.state == DATA:

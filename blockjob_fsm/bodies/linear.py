@@ -127,7 +127,8 @@ class LinearBody:
             case Stage.SLEEP:
                 return Sleep(self.delay_ns)
             case Stage.QUERY:
-                return QueryCopy(self.offset, min(self._span(control), self.length - self.offset))
+                span = min(self._span(control), self.length - self.offset)
+                return QueryCopy(self.offset, span, with_gaps=not control.speed)
             case Stage.CHARGE:
                 return Charge(self.run)
             case Stage.COPY:
@@ -155,9 +156,10 @@ class LinearBody:
                 return self._on_extent(needs_copy, length, control)
             case Delay(ns):
                 return replace(self, stage=Stage.SLEEP if ns else Stage.COPY, delay_ns=ns)
-            case Copied(length, errno, _):
-                assert 0 <= length <= self.run, "no more is copied than was asked for"
-                copied = replace(self, offset=self.offset + length, run=self.run - length)
+            case Copied(length, errno, _, failed):
+                assert 0 <= length + failed <= self.run, "no more is copied than was asked for"
+                left = failed or self.run - length
+                copied = replace(self, offset=self.offset + length, run=left)
                 return copied.copy_failed(errno) if errno else copied._next_unit()
             case Failed(errno):
                 return self._on_failure(errno)

@@ -106,11 +106,13 @@ class PrepareCommit:
 class QueryCopy:
     """Ask whether [offset, offset + length) needs copying, and how far that answer holds.
 
-    Answer: Extent (1 <= its length <= length) or Failed.
+    `with_gaps`: the answer that copying is needed may span bytes that do not need it, which Copy
+    leaves alone. Answer: Extent (1 <= its length <= length) or Failed.
     """
 
     offset: int
     length: int
+    with_gaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """`length` bytes that need copying, or do not."""
+    """`length` bytes that need copying, some of them if the query was `with_gaps`, or do not."""
 
     needs_copy: bool
     length: int
@@ -248,11 +250,15 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """`length` bytes are good; errno 0, or why the next piece failed and on which side."""
+    """`length` bytes are good; errno 0, or why the next piece failed and on which side.
+
+    `failed` is the size of that piece in bytes, 0 for what is left of a unit.
+    """
 
     length: int
     errno: int = 0
     is_read: bool = True
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

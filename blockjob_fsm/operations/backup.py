@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Protocol, runtime_checkable
 
 from blockjob_fsm.bodies.backup import CHUNK_BYTES
 from blockjob_fsm.bodies.requests import (
@@ -28,7 +27,7 @@ from blockjob_fsm.bodies.requests import (
     Mirrored,
     Sync,
 )
-from blockjob_fsm.operations.base import Operations, Stop, clear_last_sector
+from blockjob_fsm.operations.base import HasClusters, Operations, Stop, clear_last_sector
 from blockjob_fsm.storage.copy import CopyResult, copy_range
 from blockjob_fsm.storage.device import BlockDevice, Extent, allocation_above, chain
 from blockjob_fsm.storage.dirty import DirtyBitmap
@@ -36,15 +35,6 @@ from blockjob_fsm.storage.drive import Drive
 
 #: Most that the job saves at a time, and so keeps a guest's write to the same bytes waiting for.
 PIECE_BYTES = 1 << 20
-
-
-@runtime_checkable
-class HasClusters(Protocol):
-    """An image that stores whole clusters of so many bytes; no format is loaded to ask."""
-
-    @property
-    def cluster_bytes(self) -> int:
-        """The size of a cluster."""
 
 
 def chunk_bytes_for(target: BlockDevice) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno as errno_codes
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from blockjob_fsm.bodies.requests import Act, Failed, IoOutcome, IoRequest
 from blockjob_fsm.storage.device import BlockDevice, chain
@@ -11,6 +12,15 @@ from blockjob_fsm.storage.drive import Drive
 from blockjob_fsm.storage.qcow2.layout import whole_sectors
 
 Stop = Callable[[], bool]
+
+
+@runtime_checkable
+class HasClusters(Protocol):
+    """An image that stores whole clusters of so many bytes; no format is loaded to ask."""
+
+    @property
+    def cluster_bytes(self) -> int:
+        """The size of a cluster."""
 
 
 def layers_above(top: BlockDevice | None, base: BlockDevice | None) -> list[BlockDevice]:

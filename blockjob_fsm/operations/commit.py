@@ -16,6 +16,7 @@ from blockjob_fsm.bodies.requests import (
     QueryCopy,
 )
 from blockjob_fsm.operations.base import Operations, Stop, layers_above
+from blockjob_fsm.operations.needed import Needed
 from blockjob_fsm.storage.copy import copy_range
 from blockjob_fsm.storage.device import BlockDevice, allocation_above
 from blockjob_fsm.storage.drive import Drive
@@ -43,6 +44,7 @@ class CommitOperations(Operations):
         self.base = base
         self.base_name = base_name
         self._reopened: list[BlockDevice] = []
+        self._needed = Needed(self._query)
 
     def begin(self) -> None:
         """Reopen base and overlay read-write, both or neither; raises OSError."""
@@ -70,11 +72,10 @@ class CommitOperations(Operations):
                 if self.base.length() < self.top.length():
                     self.base.resize(self.top.length())
                 return Length(self.top.length())
-            case QueryCopy(offset, length):
-                extent = allocation_above(self.top, self.base, offset, length)
-                return Extent(extent.allocated, extent.length)
-            case Copy(offset, length, unit):
-                return self._copy(offset, length, unit, stop)
+            case QueryCopy(offset, length, with_gaps):
+                return self._needed.ask(offset, length, with_gaps=with_gaps)
+            case Copy():
+                return self._copy(request, stop)
             case ChangeBacking():
                 return self._change()
         return super().answer(request, stop)
@@ -86,14 +87,20 @@ class CommitOperations(Operations):
     def close(self) -> None:
         self.restore_flags()
 
-    def _copy(self, offset: int, length: int, unit: int, stop: Stop) -> Copied:
+    def _query(self, offset: int, length: int) -> Extent:
+        extent = allocation_above(self.top, self.base, offset, length)
+        return Extent(extent.allocated, extent.length)
+
+    def _copy(self, asked: Copy, stop: Stop) -> Copied:
         done = 0
-        while done < length and not (done and stop()):
-            piece = min(unit, length - done)
-            result = copy_range(self.top, self.base, offset + done, piece)
+        for offset, length in self._needed.pieces(asked.offset, asked.length, asked.unit):
+            if done and stop():
+                break
+            result = copy_range(self.top, self.base, offset, length)
             if result.errno:
-                return Copied(done, result.errno, bool(result.is_read))
-            done += piece
+                before = offset - asked.offset
+                return Copied(before, result.errno, bool(result.is_read), length)
+            done = offset + length - asked.offset
         return Copied(done)
 
     def _hide_what_top_hid(self) -> None:

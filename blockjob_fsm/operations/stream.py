@@ -18,6 +18,7 @@ from blockjob_fsm.bodies.requests import (
     QueryCopy,
 )
 from blockjob_fsm.operations.base import Operations, Stop, layers_above
+from blockjob_fsm.operations.needed import Needed
 from blockjob_fsm.storage.device import BlockDevice, allocation_above
 from blockjob_fsm.storage.drive import Drive
 
@@ -35,15 +36,16 @@ class StreamOperations(Operations):
         self.drive = drive
         self.base = base
         self.base_name = base_name
+        self._needed = Needed(self._query)
 
     def answer(self, request: IoRequest, stop: Stop) -> IoOutcome:
         match request:
             case GetLength():
                 return Length(self._top.length())
-            case QueryCopy(offset, length):
-                return self._query(offset, length)
-            case Copy(offset, length, unit):
-                return self._copy(offset, length, unit, stop)
+            case QueryCopy(offset, length, with_gaps):
+                return self._needed.ask(offset, length, with_gaps=with_gaps)
+            case Copy():
+                return self._copy(request, stop)
             case ChangeBacking(drop_on_failure):
                 return self._change(drop_on_failure)
         return super().answer(request, stop)
@@ -71,14 +73,17 @@ class StreamOperations(Operations):
         below = allocation_above(top.backing, self.base, offset, own.length)
         return Extent(below.allocated, below.length)
 
-    def _copy(self, offset: int, length: int, unit: int, stop: Stop) -> Copied:
+    def _copy(self, asked: Copy, stop: Stop) -> Copied:
         done = 0
-        while done < length and not (done and stop()):
+        for offset, length in self._needed.pieces(asked.offset, asked.length, asked.unit):
+            if done and stop():
+                break
             try:
-                self.drive.copy_up(offset + done, min(unit, length - done))
+                self.drive.copy_up(offset, length)
             except OSError as error:
-                return Copied(done, error.errno or errno_codes.EIO)
-            done += min(unit, length - done)
+                errno = error.errno or errno_codes.EIO
+                return Copied(offset - asked.offset, errno, failed=length)
+            done = offset + length - asked.offset
         return Copied(done)
 
     def _change(self, drop_on_failure: bool) -> Done:

@@ -11,7 +11,8 @@ import fcntl
 import mmap
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -75,22 +76,30 @@ def copy_range(
     `keep_holes` False every byte is written. `stop` is asked between pieces. A disk's failure is in
     the result, never an exception. Safe to call from several threads on ranges that do not overlap.
     """
-    buffer = _spare_buffers.pop() if _spare_buffers else make_buffer()
-    work = _Copy(source, target, buffer, keep_holes)
     done = 0
     try:
-        while done < length:
-            move, extent_length = work.plan(offset + done, length - done)
-            end = done + extent_length
-            while done < end:
-                if stop():
-                    return CopyResult(done)
-                done += move(offset + done, end - done)
+        with borrowed_buffer() as buffer:
+            work = _Copy(source, target, buffer, keep_holes)
+            while done < length:
+                move, extent_length = work.plan(offset + done, length - done)
+                end = done + extent_length
+                while done < end:
+                    if stop():
+                        return CopyResult(done)
+                    done += move(offset + done, end - done)
     except _SideFailed as failure:
         return CopyResult(done, failure.errno, failure.is_read)
+    return CopyResult(done)
+
+
+@contextmanager
+def borrowed_buffer() -> Iterator[memoryview]:
+    """PIECE_BYTES to copy through, for this thread inside the block; they hold anything."""
+    buffer = _spare_buffers.pop() if _spare_buffers else make_buffer()
+    try:
+        yield buffer
     finally:
         _spare_buffers.append(buffer)
-    return CopyResult(done)
 
 
 def make_buffer() -> memoryview:

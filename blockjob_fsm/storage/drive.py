@@ -16,7 +16,15 @@ from typing import Protocol, TypeAlias
 from blockjob_fsm.error_action import DevicePolicy, ErrorAction, IoStatus, first_error, io_status_of
 from blockjob_fsm.errors import DeviceInUse, DeviceNotActive
 from blockjob_fsm.events import BlockIoError
-from blockjob_fsm.storage.device import BlockDevice, Data, chain, locate, read_chain
+from blockjob_fsm.storage.copy import borrowed_buffer
+from blockjob_fsm.storage.device import (
+    BlockDevice,
+    Data,
+    chain,
+    locate,
+    read_chain,
+    read_chain_into,
+)
 from blockjob_fsm.storage.dirty import CHUNK_BYTES, DirtyBitmap
 from blockjob_fsm.storage.in_flight import InFlight, RequestKind
 
@@ -349,5 +357,8 @@ def _pull(top: BlockDevice, offset: int, length: int) -> int:
     if below.zero:
         top.write_zeroes(offset, below.length)
     else:
-        top.write(offset, read_chain(top, offset, below.length))
+        with borrowed_buffer() as buffer:
+            data = buffer[: below.length]
+            read_chain_into(top, offset, data)
+            top.write(offset, data)
     return below.length

@@ -49,7 +49,9 @@ def chain_node(layers: Sequence[Path], *, read_only: bool) -> Message:
     return node
 
 
-def job_in_daemon(nodes: Sequence[Message], command: str, **arguments: object) -> tuple[float, float]:
+def job_in_daemon(
+    nodes: Sequence[Message], command: str, **arguments: object
+) -> tuple[float, float]:
     """A job from its command to BLOCK_JOB_COMPLETED: seconds, and seconds of processor time.
 
     A mirror is completed as soon as it is READY.

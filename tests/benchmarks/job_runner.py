@@ -11,9 +11,8 @@ import threading
 from time import perf_counter, process_time
 
 from blockjob_fsm import Drive, RawFile, backup, commit, mirror, stream
-from blockjob_fsm.events import BlockJobReady
+from blockjob_fsm.events import BlockJobReady, QmpEvent
 from blockjob_fsm.executor import WORKERS, Executor
-from blockjob_fsm.live_job import Listener
 from blockjob_fsm.storage import BlockDevice, find_layer, open_chain
 from tests.benchmarks.idle import peak_kib
 from tests.benchmarks.peers import pool
@@ -30,7 +29,11 @@ def run(kind: str, drive: Drive, other: BlockDevice | None, executor: Executor) 
     rets: list[int] = []
     ready = threading.Event()
 
-    def ended(opaque: object, ret: int) -> None:
+    def on_event(event: QmpEvent) -> None:
+        if isinstance(event, BlockJobReady):
+            ready.set()
+
+    def ended(_: object, ret: int) -> None:
         rets.append(ret)
         ready.set()
 
@@ -43,8 +46,7 @@ def run(kind: str, drive: Drive, other: BlockDevice | None, executor: Executor) 
     elif kind == "backup":
         job = backup(drive, other, executor=executor, callback=ended)
     else:
-        events: Listener = lambda event: ready.set() if isinstance(event, BlockJobReady) else None
-        job = mirror(drive, other, executor=executor, callback=ended, on_event=events)
+        job = mirror(drive, other, executor=executor, callback=ended, on_event=on_event)
         ready.wait()
         job.complete()
     job.wait()

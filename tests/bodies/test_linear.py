@@ -193,7 +193,7 @@ def test_a_stopped_unit_is_tried_again_from_its_query() -> None:
     script = Script(streamed(UNIT, STOP), Disk(LENGTH, bad={350: [EIO]})).run()
     script.requests.clear()
     script.give(words.RESUME())
-    assert script.requests == [QueryCopy(300, UNIT)]
+    assert script.requests == [QueryCopy(300, UNIT, with_gaps=True)]
 
 
 def test_every_error_of_a_stream_is_called_a_read() -> None:

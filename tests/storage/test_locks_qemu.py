@@ -59,12 +59,14 @@ def converted(image: Path) -> Iterator[None]:
     out = image.with_name("out.raw")
     command = ["qemu-img", "convert", "-r", "1", "-f", image.suffix[1:], "-O", "raw"]
     with subprocess.Popen([*command, str(image), str(out)]) as reader:
-        # The target is opened last; what it holds then shows that the source is held.
-        while reader.poll() is None and not (out.exists() and 101 in bytes_held(out)):
-            pass
-        assert reader.poll() is None
-        yield
-        reader.kill()
+        try:
+            # The target is opened last; what it holds then shows that the source is held.
+            while reader.poll() is None and not (out.exists() and 101 in bytes_held(out)):
+                pass
+            assert reader.poll() is None
+            yield
+        finally:
+            reader.kill()
 
 
 @contextmanager
@@ -81,6 +83,7 @@ def qemu_gets(image: Path, use: str) -> bool:
         "read": [*copy, str(image), f"{image}.copy"],
         "read unlocked": [*copy, "-U", str(image), f"{image}.copy"],
         "write": ["qemu-io", "-f", image.suffix[1:], "-c", "write 0 512", str(image)],
+        "create": ["qemu-img", "create", "-q", "-f", image.suffix[1:], str(image), "1M"],
     }[use]
     done = subprocess.run(tried, capture_output=True, text=True, check=False)
     assert done.returncode == 0 or "lock" in done.stderr, done.stderr
@@ -131,6 +134,14 @@ def test_we_are_refused_where_a_second_qemu_would_be(image: Path, first: str, se
 def test_we_refuse_a_qemu_that_another_would_refuse(image: Path, first: str, second: str) -> None:
     with used_by_us(image, first):
         assert qemu_gets(image, second) == (first == second == "read")
+
+
+@pytest.mark.parametrize("use", USES)
+def test_qemu_does_not_create_again_what_we_use(image: Path, use: str) -> None:
+    before = image.read_bytes()
+    with used_by_us(image, use):
+        assert not qemu_gets(image, "create")
+    assert image.read_bytes() == before
 
 
 def test_a_qemu_that_insists_may_read_what_we_write(image: Path) -> None:

@@ -64,7 +64,7 @@ def copy(order: Order) -> Status:
         reader = faults.in_front_of_reads(source)
         # From here on Ctrl-C is a message, so that what is made is also removed.
         inbox = stack.enter_context(listening())
-        target = open_target(replace(_wanted(order, source), rules=rules), source, stack)
+        target = open_target(replace(_wanted(order, reader), rules=rules), source, stack)
         _warn(order, source, target)
         title = f"{shown(order.source)} -> {shown(order.target)}"
         show = reporter(order.show, title, order.kind.words, output_is_taken=target.is_stream)
@@ -72,7 +72,6 @@ def copy(order: Order) -> Status:
         # The job's from here on: it closes them, unless a request hangs in them.
         opened.pop_all()
         drive = Drive("source", reader, policy=policy)
-        _show_below(order, drive, target)
         writer = faults.in_front_of_writes(target.device)
         policies = Policies(order.sync, order.on_source_error, order.on_target_error, order.speed)
         order.kind(shown(order.source), target, writer, policies, inbox, show).run(drive)
@@ -132,13 +131,6 @@ def _refuse_part_of_a_sector(order: Order, length: int) -> None:
             f"{shown(order.source)}: {length} bytes are no whole sectors of 512, and a qcow2 "
             "image has whole ones: give --target-format raw, or resize the source"
         )
-
-
-def _show_below(order: Order, drive: Drive, target: Target) -> None:
-    """Put what the target's header names below it: the source's images, behind its faults."""
-    assert drive.medium is not None, "the source is in the drive"
-    if target.made and order.sync is not Sync.FULL:
-        target.device.backing = drive.medium if order.sync is Sync.NONE else drive.medium.backing
 
 
 def _warn(order: Order, source: BlockDevice, target: Target) -> None:

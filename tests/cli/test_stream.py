@@ -63,6 +63,15 @@ def test_a_name_is_right_wherever_the_command_runs(
     assert (named_below(image)[0], seen(image)) == ("../base.qcow2", before)
 
 
+def test_an_absolute_name_stays_as_it_is(blockjob: Blockjob, layers: Path) -> None:
+    (layers / "link").symlink_to(".")
+    base = str(layers / "link" / "base.qcow2")
+    make_image("middle.qcow2", base, {0: 5000})
+    make_image("over.qcow2", "middle.qcow2", {MIB: 5000})
+    assert blockjob("stream", "over.qcow2", "--base", "base.qcow2").status == 0
+    assert named_below("over.qcow2")[0] == base
+
+
 def test_a_name_with_a_colon_is_not_taken_for_a_protocol(blockjob: Blockjob, layers: Path) -> None:
     (layers / "sub").mkdir()
     make_image("nbd:x.qcow2", None, {0: MIB})

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import stat
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,27 @@ def test_a_finished_copy_has_its_name_only(finished: Target, workplace: Path) ->
     finished.settle()
     assert sorted(contents(workplace)) == ["a.img", "b.img"]
     assert Path("b.img").read_bytes() == b"whole"
+
+
+def test_the_name_is_on_the_disk_too(finished: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[bool, bool]] = []
+    sync = os.fsync
+
+    def seen_sync(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), Path("b.img").exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen_sync)
+    finished.settle()
+    assert synced == [(True, True)]
+
+
+def test_a_target_that_cannot_be_made_leaves_nothing(blockjob: Blockjob, small_disk: Path) -> None:
+    (small_disk / "filler").write_bytes(bytes(MIB - 4096))
+    target = str(small_disk / "b.qcow2")
+    result = blockjob("mirror", "a.img", target, "--target-format", "qcow2")
+    assert (result.status, f"{target}: No space left on device" in result.err) == (1, True)
+    assert sorted(contents(small_disk)) == ["filler"]
 
 
 def test_a_file_that_appeared_meanwhile_is_not_replaced(finished: Target) -> None:

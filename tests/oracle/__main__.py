@@ -1,6 +1,7 @@
 """`python -m tests.oracle`: more chains than the tests take, and how many of what were compared."""
 
 import argparse
+import signal
 import time
 from collections import Counter
 
@@ -17,6 +18,8 @@ def main() -> None:
     parser.add_argument("--job", choices=KINDS, action="append", help="only this kind of job")
     given = parser.parse_args()
     kinds = tuple(given.job or KINDS)
+    # Whoever ends this early, the daemon and the images go with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     start = time.monotonic()
     with new_judge() as judge:
         try:

@@ -22,7 +22,6 @@ from blockjob_fsm.errno_text import errno_text
 from blockjob_fsm.error_action import OnError
 from blockjob_fsm.errors import DeviceNotActive
 from blockjob_fsm.executor import Executor
-from blockjob_fsm.operations.backup import chunk_bytes_for
 from blockjob_fsm.storage.device import BlockDevice
 from blockjob_fsm.storage.drive import Drive
 
@@ -156,7 +155,6 @@ class BackingUp(Copying):
             sync=self._policies.sync,
             on_source_error=self._policies.on_source_error,
             on_target_error=self._policies.on_target_error,
-            chunk_bytes=chunk_bytes_for(self._target.device),
             speed=self._policies.speed,
             callback=self._inbox.ended,
             on_event=self._inbox.event,

@@ -1,5 +1,6 @@
 """`blockjob commit`: images are merged down, and the one above them reads as before."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -45,6 +46,22 @@ def test_a_commit_leaves_one_plain_line(blockjob: Blockjob, before: bytes) -> No
     result = blockjob(*COMMIT)
     assert (len(before), result.out, result.err.count("\n")) == (4 * MIB, "", 1)
     assert result.err.startswith("blockjob: middle.qcow2 -> base.qcow2: 4 MiB committed in ")
+
+
+def test_what_was_merged_is_on_the_disk(
+    blockjob: Blockjob, layers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    sync = os.fsync
+
+    def seen_sync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen_sync)
+    blockjob(*COMMIT)
+    written = [(layers / name).stat().st_ino for name in ("base.qcow2", "top.qcow2")]
+    assert synced == written
 
 
 def test_a_base_in_between_is_merged_into(blockjob: Blockjob, before: bytes) -> None:

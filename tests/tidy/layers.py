@@ -30,6 +30,7 @@ PLACES = {
     "lifecycles": Place(1, "rules"),
     "error_action": Place(1, "rules"),
     "throttle": Place(1, "rules"),
+    "command_forms": Place(1, "rules"),
     "properties": Place(2, "job"),
     "bodies": Place(2, "job"),
     "job": Place(2, "job"),

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from blockjob_fsm import modern_jobs
 from blockjob_fsm.error_action import OnError
 from blockjob_fsm.errors import CannotAcceptVerb, DeviceInUse, JobPaused, NegativeSpeed
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.lifecycles.modern_words import Place, Status
 from blockjob_fsm.modern_block_job import ModernBlockJob
-from blockjob_fsm.storage import read_chain
+from blockjob_fsm.storage import Drive, MemoryDevice, read_chain
 from blockjob_fsm.storage.faults import Fault, FaultyDevice
 from tests.modern.live import CHUNK, CONTENT, Bench, disk, started
 
@@ -157,3 +158,31 @@ def test_cancel_sync_ends_a_job_in_any_status(bench: Bench) -> None:
     job: ModernBlockJob = started(bench.mirror(), Status.READY)
     assert job.cancel_sync() == -errno_codes.ECANCELED
     assert (job.status, job.device.in_use) == (Status.NULL, False)
+
+
+def test_the_active_layer_is_committed_and_the_device_switched_to_the_base(bench: Bench) -> None:
+    base = disk("base")
+    top = MemoryDevice(len(CONTENT), name="top", backing=base)
+    top.write(CHUNK, b"t" * CHUNK)
+    drive = Drive("j0", top)
+    job = modern_jobs.commit(drive, executor=bench.executor)
+    bench.jobs.append(job)
+    assert job.wait(Status.READY, timeout_s=20)
+    drive.guest_write(0, b"late")
+    job.complete()
+    assert job.wait(timeout_s=20)
+    assert drive.medium is base
+    expected = b"late" + CONTENT[4:CHUNK] + b"t" * CHUNK + CONTENT[2 * CHUNK :]
+    assert bytes(base.read(0, len(CONTENT))) == expected
+
+
+def test_a_softly_cancelled_active_commit_leaves_the_chain(bench: Bench) -> None:
+    base = disk("base")
+    top = MemoryDevice(len(CONTENT), name="top", backing=base)
+    drive = Drive("j0", top)
+    job = modern_jobs.commit(drive, executor=bench.executor)
+    bench.jobs.append(job)
+    assert job.wait(Status.READY, timeout_s=20)
+    job.user_cancel()
+    assert job.wait(timeout_s=20)
+    assert (drive.medium, top.backing, job.control.ret) == (top, base, 0)

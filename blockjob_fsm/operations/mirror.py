@@ -22,7 +22,7 @@ from blockjob_fsm.bodies.requests import (
     Mirrored,
     Sync,
 )
-from blockjob_fsm.operations.base import HasClusters, Operations, Stop, clear_last_sector
+from blockjob_fsm.operations.base import Operations, Stop, clear_last_sector
 from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.storage.copy import CopyResult, copy_range
 from blockjob_fsm.storage.device import BlockDevice, allocation_above, chain
@@ -138,9 +138,7 @@ class MirrorOperations(Operations):
 
     def _copy(self, cursor: int, chunks: int, stop: Stop) -> Mirrored:
         parts = self._parts(cursor, chunks, stop)
-        # Lanes that write to one image's tables wait for each other more than they gain.
-        alone = isinstance(self.mirror_target.medium, HasClusters)
-        alone = alone or min(chunks, self.dirty.count) <= self._part_chunks
+        alone = min(chunks, self.dirty.count) <= self._part_chunks
         done = [part() for part in parts] if alone else self._lanes.run(parts)
         first = end = done[0].first if done else cursor
         for part in done:

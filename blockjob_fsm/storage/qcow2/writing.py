@@ -8,6 +8,7 @@ on its caller's thread; requests for different bytes may run at once.
 from __future__ import annotations
 
 import errno as errno_codes
+import threading
 from array import array
 from enum import Enum, auto
 
@@ -44,6 +45,9 @@ class Writer:
         self.end = device.length()
         self.misses_backing = False
         self._device = device
+        # The kernel lets one thread at a time write to a file. Who writes new clusters waits for
+        # that here, and not with the lock of the metadata in his hands.
+        self._turn = threading.Lock()
         self._metadata = metadata
         self._host = metadata.host
         self._cluster_bytes = metadata.geometry.cluster_bytes
@@ -83,10 +87,11 @@ class Writer:
     def _into_new(self, offset: int, view: memoryview) -> int:
         """Write whole clusters to new places; returns how many bytes found room in one row."""
         clusters = self._metadata.geometry.clusters(len(view))
-        host, count = self._metadata.allocate(clusters)
-        view = view[: count * self._cluster_bytes]
-        self._fill(host, count, view, bytes(count * self._cluster_bytes - len(view)))
-        self._metadata.link(offset, host, count)
+        with self._turn:
+            host, count = self._metadata.allocate(clusters)
+            view = view[: count * self._cluster_bytes]
+            self._fill(host, count, view, bytes(count * self._cluster_bytes - len(view)))
+            self._metadata.link(offset, host, count)
         return len(view)
 
     def _fill(

@@ -2,12 +2,13 @@
 
 import random
 from array import array
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
 from blockjob_fsm.storage import Fault, FaultyDevice, Gate, MemoryDevice, RawFile, read_chain
+from blockjob_fsm.storage.device import Data
 from blockjob_fsm.storage.qcow2 import Qcow2File
 from blockjob_fsm.storage.qcow2.clusters import UNALLOCATED
 from blockjob_fsm.storage.qcow2.epochs import Epochs
@@ -21,6 +22,8 @@ from tests.storage.threads import PATIENCE_S
 KIB, MIB = 1 << 10, 1 << 20
 CLUSTER = 64 * KIB
 LANES = 4
+#: Long enough for a write that nothing holds up to end.
+SHORT_S = 0.1
 
 
 def full(length: int, byte: bytes = b"o") -> MemoryDevice:
@@ -162,3 +165,38 @@ def test_a_cluster_that_was_changed_and_changed_back_is_completed_again(path: Pa
             assert not metadata.link_watched(first, ZERO)
             assert metadata.link_watched(other, ZERO)
         assert metadata.run(0, MIB).state == UNALLOCATED
+
+
+def test_new_clusters_are_written_one_after_the_other_while_others_read(
+    path: Path, pool: ThreadPoolExecutor
+) -> None:
+    gate = Gate()
+    Qcow2File.create(path, MIB).close()
+    with on_gated_file(path, gate) as device:
+        first = pool.submit(device.write, 0, b"1" * CLUSTER)
+        gate.wait_until_reached()
+        second = pool.submit(device.write, CLUSTER, b"2" * CLUSTER)
+        assert pool.submit(device.read, 2 * CLUSTER, 10).result(PATIENCE_S) == bytes(10)
+        assert not wait([second], SHORT_S).done
+        gate.release()
+        for write in (first, second):
+            write.result(PATIENCE_S)
+        assert device.read(0, 2 * CLUSTER) == b"1" * CLUSTER + b"2" * CLUSTER
+
+
+class GatedFile(HostFile):
+    """Holds the first write of data at a gate."""
+
+    def __init__(self, file: RawFile, gate: Gate) -> None:
+        super().__init__(file)
+        self._gates = [gate]
+
+    def write(self, offset: int, *pieces: Data) -> None:
+        if len(pieces) == 2 and self._gates:
+            self._gates.pop().pass_through()
+        super().write(offset, *pieces)
+
+
+def on_gated_file(path: Path, gate: Gate) -> Qcow2File:
+    host = GatedFile(RawFile.open(path), gate)
+    return Qcow2File(host, read_header(host), read_only=False)

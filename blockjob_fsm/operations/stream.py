@@ -89,6 +89,8 @@ class StreamOperations(Operations):
     def _change(self, drop_on_failure: bool) -> Done:
         top = self._top
         dropped = layers_above(top.backing, self.base)
+        # What was pulled must be on the disk before the header lets go of where it came from.
+        top.flush()
         try:
             with self.drive.drained():
                 top.change_backing(self.base, self.base_name)

@@ -100,6 +100,16 @@ def test_a_stream_onto_a_base_does_not_make_the_guest_copy(bench: Bench) -> None
 # ---- the header that cannot be rewritten
 
 
+def test_what_was_pulled_is_on_the_disk_before_the_header_lets_go(
+    bench: Bench, notes: Notes
+) -> None:
+    base = filled(4 * MIB)
+    top = FaultyDevice(MemoryDevice(4 * MIB, backing=base), Fault("flush", errno.EIO))
+    job = stream(Drive("d", top), executor=bench.executor, **notes.options())
+    assert bench.finish(job) == -errno.EIO
+    assert (top.backing, top.struck()) == (base, (1,))
+
+
 def test_a_header_that_cannot_be_rewritten_keeps_the_chain(bench: Bench, notes: Notes) -> None:
     base = filled(MIB)
     top = FaultyDevice(MemoryDevice(MIB, backing=base), Fault("change_backing", errno.EROFS))

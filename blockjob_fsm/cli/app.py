@@ -26,11 +26,13 @@ from blockjob_fsm.cli.demo import demo as run_demo
 from blockjob_fsm.cli.diagram import diagram as run_diagram
 from blockjob_fsm.cli.images import ImageFormat
 from blockjob_fsm.cli.injecting import injected
+from blockjob_fsm.cli.printing import Print, PrintOption
 from blockjob_fsm.cli.problems import Problem, Status, because, say
 from blockjob_fsm.cli.progress import Show
 from blockjob_fsm.cli.story import Story
 from blockjob_fsm.cli.stream import StreamOrder
 from blockjob_fsm.cli.stream import stream as run_stream
+from blockjob_fsm.cli.tracing import trace
 from blockjob_fsm.diagram import FORMATS, PICTURES
 from blockjob_fsm.error_action import OnError
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
@@ -50,11 +52,7 @@ app = typer.Typer(
 )
 
 
-class Print(Enum):
-    """How results are printed."""
-
-    TEXT = "text"
-    JSON = "json"
+app.add_typer(trace, name="trace")
 
 
 class LifecycleName(Enum):
@@ -108,7 +106,6 @@ LifecycleOption = Annotated[LifecycleName, typer.Option("--lifecycle", help="Whi
 ProfileOption = Annotated[
     Profile, typer.Option("--profile", help="The rules as shipped, or a release's own.")
 ]
-PrintOption = Annotated[Print, typer.Option("--format", help="Lines, or one JSON object.")]
 Source = Annotated[
     str, typer.Argument(metavar="SOURCE", help="The image to copy; - is standard input.")
 ]

@@ -51,6 +51,10 @@ class Line:
                 return f"{fields['exec']} {json.dumps(fields.get('args', {}))}: {reply}"
             case "event":
                 return f"{fields['name']} {json.dumps(fields['data'])}"
+            case "snap":
+                return json.dumps(fields["block_jobs"] or fields["jobs"])
+            case "end":
+                return f"code {fields.get('code')}"
         return self.kind
 
 

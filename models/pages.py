@@ -17,6 +17,7 @@ from blockjob_fsm.guards import ALWAYS, Guard
 from blockjob_fsm.lifecycles.classic_words import LIVE
 from blockjob_fsm.properties import (
     CLASSIC_PROPERTIES,
+    Accepts,
     Always,
     AlwaysStep,
     Answered,
@@ -172,14 +173,19 @@ def _formal(claim: Property) -> str:
             told = str(claim.reached)
         case AlwaysStep():
             told = _step(claim)
-        case Answered() | Refuses():
-            told = f"{_names(claim.events)}{_where('where', claim.when)}"
-            told += f": {claim.error.__name__}" if isinstance(claim, Refuses) else ": answered"
+        case Answered() | Accepts() | Refuses():
+            told = f"{_names(claim.events)}{_where('where', claim.when)}: {_answer(claim)}"
         case Sometimes():
             told = f"{_names(claim.events)}{_where('where', claim.reached)}"
         case LeadsTo():
             told = f"{claim.start} leads to {claim.goal}"
     return f"`{told.replace(_LIVES, 'lives')}`"
+
+
+def _answer(claim: Answered | Accepts | Refuses) -> str:
+    if isinstance(claim, Refuses):
+        return claim.error.__name__
+    return "taken" if isinstance(claim, Accepts) else "answered"
 
 
 def _step(claim: AlwaysStep) -> str:

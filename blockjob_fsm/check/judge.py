@@ -16,6 +16,7 @@ from blockjob_fsm.check.report import Row, Trace, Verdict
 from blockjob_fsm.check.space import Move, Space, replay
 from blockjob_fsm.guards import Control
 from blockjob_fsm.properties import (
+    Accepts,
     Always,
     AlwaysStep,
     Answered,
@@ -64,7 +65,7 @@ class _Judge(Generic[N]):
             match found.claim:
                 case Always() | Never() | Sometimes(events=()):
                     self.of_states.append(found)
-                case AlwaysStep() | Answered() | Refuses() | Sometimes():
+                case AlwaysStep() | Answered() | Accepts() | Refuses() | Sometimes():
                     for kind in found.claim.events or ("",):
                         self.of_steps.setdefault(str(kind), []).append(found)
 
@@ -87,9 +88,11 @@ class _Judge(Generic[N]):
         for state in self.space.states if self.of_steps or anything else ():
             view = model.view(state)
             for move in model.moves(state):
-                for found in (*self.of_steps.get(move.kind, ()), *anything):
+                judging = [*self.of_steps.get(move.kind, ()), *anything]
+                if judging:
+                    after = view if move.refused else model.view(move.after)
+                for found in judging:
                     if found.open:
-                        after = view if move.refused else model.view(move.after)
                         judge_step(found, state, view, move, after)
 
 
@@ -119,6 +122,10 @@ def judge_step(found: Found[N], state: N, view: Control, move: Move[N], after: C
             found.instances += 1
             if refused is not None and refused.refusal is None:
                 found.stop(state, "no row knows this step", move.label)
+        case Accepts() if claim.when.holds(view, values):
+            found.instances += 1
+            if refused is not None:
+                found.stop(state, "not taken", move.label)
         case Refuses() if claim.when.holds(view, values):
             found.instances += 1
             if refused is None or refused.refusal is None:

@@ -5,6 +5,7 @@ Only names are passed on here; `words` owns the polarities, `classic` the claims
 
 from blockjob_fsm.properties.classic import CLASSIC_PROPERTIES
 from blockjob_fsm.properties.words import (
+    Accepts,
     Always,
     AlwaysStep,
     Answered,
@@ -22,6 +23,7 @@ from blockjob_fsm.properties.words import (
 )
 
 __all__ = [
+    "Accepts",
     "Always",
     "AlwaysStep",
     "Answered",

@@ -6,6 +6,7 @@ Explorer, prover and manual read the same values, so a claim is made of the guar
     Always       a guard true in every reachable state
     AlwaysStep   a claim about every step taken
     Answered     an event is taken, or refused with a declared error, wherever a guard holds
+    Accepts      an event is taken wherever a guard holds
     Refuses      an event is refused with one error wherever a guard holds
     Sometimes    a state, or a step, that exists: the witness that a claim is not empty
     Never        a state that does not exist
@@ -98,6 +99,15 @@ class Answered(_Claim):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accepts(_Claim):
+    """Where `when` holds, each of `events` is taken, neither refused nor unknown."""
+
+    witness: str
+    events: tuple[EventKind, ...]
+    when: Guard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refuses(_Claim):
     """Where `when` holds, each of `events` is refused with `error`."""
 
@@ -136,7 +146,7 @@ class LeadsTo(_Claim):
     witness: str
 
 
-Property = Always | AlwaysStep | Answered | Refuses | Sometimes | Never | LeadsTo
+Property = Always | AlwaysStep | Answered | Accepts | Refuses | Sometimes | Never | LeadsTo
 
 
 def implies(condition: Guard, consequence: Guard) -> Guard:

@@ -1,0 +1,137 @@
+"""Which modern jobs and transactions are explored, and which claims are made of each.
+
+Every kind of job is explored alone under everything that can happen to it; groups are kept small by
+leaving out what a lone job has shown already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+from blockjob_fsm.check.liveness import Fairness
+from blockjob_fsm.check.modern_group import OF_TRANSACTION, GroupModel
+from blockjob_fsm.declaration import EventKind, Lifecycle, has_release
+from blockjob_fsm.error_action import ErrorAction, IoStatus
+from blockjob_fsm.guards import Value
+from blockjob_fsm.lifecycles import modern_words as words
+from blockjob_fsm.lifecycles.modern_words import ModernControl
+from blockjob_fsm.lifecycles.transaction import Transaction
+from blockjob_fsm.properties import Property
+from blockjob_fsm.properties.modern import claims_with
+
+Walk = Callable[[tuple[str, ...]], Transaction]
+_FAIR = (
+    *OF_TRANSACTION,
+    words.IO_DONE,
+    words.TIMER,
+    words.PAUSE_POINT,
+    words.RETURN,
+    words.COMPLETION,
+)
+#: the world, the transaction and pause points go on, of every member; users need not
+FAIR = Fairness(frozenset(f"{whose}{kind}" for kind in _FAIR for whose in ("", "other-")))
+
+_AUTO, _MANUAL = ModernControl(), ModernControl(auto_finalize=False, auto_dismiss=False)
+_MIRROR = ModernControl(completable=True)
+_MANUAL_MIRROR = replace(_MANUAL, completable=True)
+#: of groups: one speed, one error, sleeps with a timer
+_FEW: dict[str, tuple[Value, ...]] = {
+    "new_speed": (-1,),
+    "action": (ErrorAction.STOP,),
+    "status": (IoStatus.FAILED,),
+    "timed": (True,),
+    "to_write_blocking": (True,),
+}
+_STOPS = ("stops", "stops-twice", "resumes-stopped", "cancels-stopped")
+_UNLIMITED = frozenset({words.SET_SPEED, words.CHANGE, words.DISCARD})
+_UNPAUSED = _UNLIMITED | {words.PAUSE, words.RESUME, words.ERROR}
+
+
+@dataclass(frozen=True, slots=True)
+class ModernScenario:
+    """Jobs of one transaction, what can happen to them, and the claims."""
+
+    name: str
+    starts: tuple[tuple[ModernControl, ...], ...]
+    claims: tuple[Property, ...]
+    domains: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    left_out: frozenset[EventKind] = frozenset()
+    most_drains: int = 2
+    dutiful: bool = False
+    watched: int = 0
+
+    def model(self, lifecycle: Lifecycle[ModernControl], walk: Walk = Transaction) -> GroupModel:
+        """The scenario under a release's rows, its transaction walked in this way."""
+        return GroupModel(
+            lifecycle,
+            self.starts,
+            self.domains,
+            self.left_out,
+            self.most_drains,
+            self.dutiful,
+            walk,
+            self.watched,
+        )
+
+
+def modern_scenarios(profile: str) -> tuple[ModernScenario, ...]:
+    """Every scenario of a release, the quick ones first."""
+    return (*_groups(), *_lone_jobs(profile))
+
+
+def _lone_jobs(profile: str) -> Iterator[ModernScenario]:
+    yield ModernScenario(
+        "plain",
+        ((replace(_AUTO, block_job=False, auto_dismiss=False),),),
+        claims_with("automatic", "kept", but=("told", "told-cancelled", "passes", *_STOPS)),
+        left_out=frozenset({words.ERROR}),
+    )
+    flags = tuple(
+        (ModernControl(auto_finalize=finalizes, auto_dismiss=dismisses),)
+        for finalizes, dismisses in product((True, False), repeat=2)
+    )
+    speeds: dict[str, tuple[Value, ...]] = {"new_speed": (-1, 0, 1, 2)}
+    yield ModernScenario("job", flags, claims_with("automatic", "manual", "kept"), speeds)
+    mirrors: tuple[ModernControl, ...] = (_MIRROR, _MANUAL_MIRROR)
+    if has_release(profile, "8.2"):
+        mirrors = (_MIRROR, replace(_MANUAL_MIRROR, changeable=True))
+    told = ("manual", "kept", "in-step", "softly", "completes", "completes-late", "pivots", "holds")
+    claims = claims_with(*told, "softly-parked", "automatic", "soft-late", "writes-block")
+    yield ModernScenario("mirror", tuple((one,) for one in mirrors), claims)
+
+
+def _groups() -> Iterator[ModernScenario]:
+    common = ("waits", "told-off", "revised")
+    lone = ("cancelled-sleeps", "drained", "drained-parked", "limits-parked", "resumes-in-drain")
+    pauses = ("pauses", "parks", "late-pause", "busy-paused", "resumes-parked", "takes-pause")
+    quiet = (*lone, *_STOPS, "passes", *pauses)
+    for watched, who in enumerate(("newest", "oldest")):
+        told = claims_with(*common, "automatic", but=quiet, dutiful=True)
+        more = claims_with(*common, "manual", "kept", but=quiet, dutiful=True)
+        for name, starts, claims in (
+            ("auto", (_AUTO, _AUTO), told),
+            ("manual", (_MANUAL, _MANUAL), more),
+            ("mixed", (_AUTO, _MANUAL), claims_with(*common, but=quiet, dutiful=True)),
+        ):
+            yield _group(f"pair-{name}-{who}", (starts,), claims, _UNPAUSED, watched)
+        paused = claims_with(*common, "automatic", "kicked", but=(*lone, "passes"), dutiful=True)
+        yield _group(f"pair-pauses-{who}", ((_AUTO, _AUTO),), paused, _UNLIMITED, watched)
+    mirrored = claims_with(*common, "in-step", "holds", but=quiet, dutiful=True)
+    yield _group("pair-mirror", ((_MIRROR, _AUTO),), mirrored, _UNPAUSED, 0)
+    three = _UNPAUSED | {words.SUBMIT, words.IO_DONE}
+    trio = claims_with(*common, but=(*quiet, "does-io"), dutiful=True)
+    yield _group("trio", ((_AUTO, _AUTO, _MANUAL),), trio, three, 1)
+
+
+def _group(
+    name: str,
+    starts: tuple[tuple[ModernControl, ...], ...],
+    claims: tuple[Property, ...],
+    left_out: frozenset[EventKind],
+    watched: int,
+) -> ModernScenario:
+    return ModernScenario(
+        name, starts, claims, _FEW, left_out, most_drains=0, dutiful=True, watched=watched
+    )

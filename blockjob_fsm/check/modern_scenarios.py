@@ -62,6 +62,16 @@ class ModernScenario:
     dutiful: bool = False
     watched: int = 0
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether a transaction has one member."""
+        return all(len(start) == 1 for start in self.starts)
+
+    @property
+    def takes_every_edge(self) -> bool:
+        """Whether each change of status is to be expected that its kind of job can go through."""
+        return self.is_alone or words.PAUSE not in self.left_out
+
     def model(self, lifecycle: Lifecycle[ModernControl], walk: Walk = Transaction) -> GroupModel:
         """The scenario under a release's rows, its transaction walked in this way."""
         return GroupModel(
@@ -77,8 +87,8 @@ class ModernScenario:
 
 
 def modern_scenarios(profile: str) -> tuple[ModernScenario, ...]:
-    """Every scenario of a release, the quick ones first."""
-    return (*_groups(), *_lone_jobs(profile))
+    """Every scenario of a release, lone jobs first."""
+    return (*_lone_jobs(profile), *_groups())
 
 
 def _lone_jobs(profile: str) -> Iterator[ModernScenario]:
@@ -102,27 +112,38 @@ def _lone_jobs(profile: str) -> Iterator[ModernScenario]:
     yield ModernScenario("mirror", tuple((one,) for one in mirrors), claims)
 
 
+_COMMON = ("waits", "told-off", "revised")
+_LONE = ("cancelled-sleeps", "drained", "drained-parked", "limits-parked", "resumes-in-drain")
+_PAUSES = ("pauses", "parks", "late-pause", "busy-paused", "resumes-parked", "takes-pause")
+_QUIET = (*_LONE, *_STOPS, "passes", *_PAUSES)
+
+
 def _groups() -> Iterator[ModernScenario]:
-    common = ("waits", "told-off", "revised")
-    lone = ("cancelled-sleeps", "drained", "drained-parked", "limits-parked", "resumes-in-drain")
-    pauses = ("pauses", "parks", "late-pause", "busy-paused", "resumes-parked", "takes-pause")
-    quiet = (*lone, *_STOPS, "passes", *pauses)
     for watched, who in enumerate(("newest", "oldest")):
-        told = claims_with(*common, "automatic", but=quiet, dutiful=True)
-        more = claims_with(*common, "manual", "kept", but=quiet, dutiful=True)
-        for name, starts, claims in (
-            ("auto", (_AUTO, _AUTO), told),
-            ("manual", (_MANUAL, _MANUAL), more),
-            ("mixed", (_AUTO, _MANUAL), claims_with(*common, but=quiet, dutiful=True)),
-        ):
-            yield _group(f"pair-{name}-{who}", (starts,), claims, _UNPAUSED, watched)
-        paused = claims_with(*common, "automatic", "kicked", but=(*lone, "passes"), dutiful=True)
-        yield _group(f"pair-pauses-{who}", ((_AUTO, _AUTO),), paused, _UNLIMITED, watched)
-    mirrored = claims_with(*common, "in-step", "holds", but=quiet, dutiful=True)
+        yield from _pairs(watched, who)
+    mirrored = _quietly(*_COMMON, "in-step", "holds")
     yield _group("pair-mirror", ((_MIRROR, _AUTO),), mirrored, _UNPAUSED, 0)
     three = _UNPAUSED | {words.SUBMIT, words.IO_DONE}
-    trio = claims_with(*common, but=(*quiet, "does-io"), dutiful=True)
+    trio = claims_with(*_COMMON, but=(*_QUIET, "does-io"), dutiful=True)
     yield _group("trio", ((_AUTO, _AUTO, _MANUAL),), trio, three, 1)
+
+
+def _pairs(watched: int, who: str) -> Iterator[ModernScenario]:
+    # The oldest is prepared last: nobody is left who could fail after it.
+    common = (*_COMMON, *(() if watched else ("prepared-and-aborted",)))
+    for name, start, more in (
+        ("auto", (_AUTO, _AUTO), ("automatic",)),
+        ("manual", (_MANUAL, _MANUAL), ("manual", "kept")),
+        ("mixed", (_AUTO, _MANUAL), ()),
+    ):
+        claims = _quietly(*common, *more)
+        yield _group(f"pair-{name}-{who}", (start,), claims, _UNPAUSED, watched)
+    paused = claims_with(*common, "automatic", "kicked", but=(*_LONE, "passes"), dutiful=True)
+    yield _group(f"pair-pauses-{who}", ((_AUTO, _AUTO),), paused, _UNLIMITED, watched)
+
+
+def _quietly(*witnesses: str) -> tuple[Property, ...]:
+    return claims_with(*witnesses, but=_QUIET, dutiful=True)
 
 
 def _group(

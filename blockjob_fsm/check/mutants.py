@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from blockjob_fsm.check.scenarios import Alteration
-from blockjob_fsm.declaration import Lifecycle, Refusal, Row, Rule
-from blockjob_fsm.guards import ALWAYS, All, Any, Guard
-from blockjob_fsm.lifecycles.classic_words import ClassicControl
+from blockjob_fsm.declaration import C, Lifecycle, Refusal, Row, Rule
+from blockjob_fsm.guards import ALWAYS, All, Any, Control, Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,12 @@ class Mutant:
     events: frozenset[str] = frozenset()
     alteration: Alteration = field(default_factory=Alteration)
 
-    def of(self, lifecycle: Lifecycle[ClassicControl]) -> Lifecycle[ClassicControl]:
+    def of(self, lifecycle: Lifecycle[C]) -> Lifecycle[C]:
         """The lifecycle with these rows, unchecked: a mutant may be malformed."""
         return replace(lifecycle, rules=self.rules, refusals=self.refusals)
 
 
-def row_names(lifecycle: Lifecycle[ClassicControl]) -> dict[str, Row]:
+def row_names(lifecycle: Lifecycle[Control]) -> dict[str, Row]:
     """A name per row: what it is, its events, and its number among the rows with these events."""
     named: dict[str, Row] = {}
     for sort, rows in (("refuse", lifecycle.refusals), ("rule", lifecycle.rules)):
@@ -44,7 +43,7 @@ def row_names(lifecycle: Lifecycle[ClassicControl]) -> dict[str, Row]:
     return named
 
 
-def row_mutants(lifecycle: Lifecycle[ClassicControl]) -> Iterator[Mutant]:
+def row_mutants(lifecycle: Lifecycle[Control]) -> Iterator[Mutant]:
     """Each row deleted; each part of its guard dropped or negated; each effect dropped."""
     for name, row in row_names(lifecycle).items():
         yield _with(lifecycle, row, None, f"{name}.deleted", f"without the row: {row}")
@@ -53,7 +52,7 @@ def row_mutants(lifecycle: Lifecycle[ClassicControl]) -> Iterator[Mutant]:
 
 
 def _with(
-    lifecycle: Lifecycle[ClassicControl], row: Row, changed: Row | None, name: str, what: str
+    lifecycle: Lifecycle[Control], row: Row, changed: Row | None, name: str, what: str
 ) -> Mutant:
     rules, refusals = lifecycle.rules, lifecycle.refusals
     new = () if changed is None else (changed,)

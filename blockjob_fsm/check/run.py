@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -22,6 +22,7 @@ from multiprocessing import active_children, get_context
 from blockjob_fsm.check.contract import CONTRACT, breach
 from blockjob_fsm.check.control import ControlModel, Place
 from blockjob_fsm.check.judge import Found, judge, trace_to, verdict_of
+from blockjob_fsm.check.modern_run import MODERN_LIFECYCLES, check_modern, modern_models, mutants_of
 from blockjob_fsm.check.mutants import Mutant, row_mutants
 from blockjob_fsm.check.named_mutants import named_mutants
 from blockjob_fsm.check.report import Report, Row, Trace, Verdict
@@ -36,6 +37,10 @@ from blockjob_fsm.wellformed import MalformedLifecycle, load
 
 LIFECYCLES: dict[str, Lifecycle[ClassicControl]] = {"classic": CLASSIC, "classic-1.3": CLASSIC_1_3}
 MAX_STATES = 200_000
+EVERYTHING = "all"
+#: the lifecycles that "all" stands for
+OF_ALL = ("classic", "modern-7.2", "modern-10.1")
+NAMES = (*LIFECYCLES, *MODERN_LIFECYCLES, EVERYTHING)
 #: lifecycle, mutant, model, most states
 _Job = tuple[str, str | None, str, int]
 CONTROL = "control"
@@ -50,26 +55,41 @@ def run(
     max_states: int = MAX_STATES,
     processes: int | None = None,
 ) -> Report:
-    """Check a lifecycle of LIFECYCLES, or a mutant of it by name, on every scenario.
+    """Check a lifecycle of NAMES, or a mutant of it by name, on every scenario.
+
+    "all" is what is claimed to hold: the classic lifecycle as shipped, and the modern one as of the
+    release that is compared with QEMU and of the newest.
 
     Raises ValueError, listing what there is, for a name that is unknown. `processes`: None for one
     per processor; 1 stays within this one.
     """
     start = time.perf_counter()
-    _known("lifecycle", lifecycle, tuple(LIFECYCLES))
+    _known("lifecycle", lifecycle, NAMES if mutant is None else NAMES[:-1])
     if mutant is not None:
         _known("mutant", mutant, tuple(mutants(lifecycle)))
-    if mutant is not None:
         rows, notes = _until_violated(lifecycle, mutant, max_states)
         return Report(lifecycle, rows, time.perf_counter() - start, mutant, (), notes)
-    names = models()
-    jobs: list[_Job] = [(lifecycle, None, name, max_states) for name in reversed(names)]
+    subjects = OF_ALL if lifecycle == EVERYTHING else (lifecycle,)
+    jobs: list[_Job] = [(one, None, name, max_states) for one in subjects for name in models(one)]
+    jobs.reverse()
     workers = min(processes or os.cpu_count() or 1, len(jobs))
-    found = [_check(job) for job in jobs] if workers == 1 else _share_out(jobs, workers)
-    rows = tuple(row for rows in reversed(found) for row in rows)
-    remarks = tuple(differences(lifecycle, rows))
-    notes = () if INDUCTION in names else (_NOT_PROVED,)
+    shared = [_check(job) for job in jobs] if workers == 1 else _share_out(jobs, workers)
+    found = [(job[0], rows) for job, rows in zip(jobs, shared, strict=True)]
+    rows = tuple(_named(one, row, subjects) for one, some in reversed(found) for row in some)
+    remarks = tuple(_remarks(subjects, found))
+    proved = any(job[2] == INDUCTION for job in jobs)
+    needs_proof = any(one in LIFECYCLES for one in subjects)
+    notes = (_NOT_PROVED,) if needs_proof and not proved else ()
     return Report(lifecycle, rows, time.perf_counter() - start, mutant, remarks, notes)
+
+
+def _named(lifecycle: str, row: Row, subjects: tuple[str, ...]) -> Row:
+    return row if len(subjects) == 1 else replace(row, model=f"{lifecycle} {row.model}")
+
+
+def _remarks(subjects: tuple[str, ...], found: list[tuple[str, tuple[Row, ...]]]) -> Iterator[str]:
+    for one in subjects:
+        yield from differences(one, tuple(row for who, rows in found if who == one for row in rows))
 
 
 def _until_violated(
@@ -77,7 +97,7 @@ def _until_violated(
 ) -> tuple[tuple[Row, ...], tuple[str, ...]]:
     """A mutant model by model, the smallest first: its spaces may be huge, one trace is enough."""
     rows: tuple[Row, ...] = ()
-    names = models(proving=False)
+    names = models(lifecycle, proving=False)
     for done, name in enumerate(names, 1):
         rows = (*rows, *_check((lifecycle, mutant, name, max_states)))
         # A witness that is not reached has no trace: a claim that has one tells more.
@@ -104,15 +124,19 @@ def _share_out(jobs: list[_Job], workers: int) -> list[tuple[Row, ...]]:
             raise
 
 
-def models(*, proving: bool = True) -> tuple[str, ...]:
+def models(lifecycle: str = "classic", *, proving: bool = True) -> tuple[str, ...]:
     """The models of a run in order; the proofs only where z3 is installed."""
+    if lifecycle in MODERN_LIFECYCLES:
+        return modern_models(lifecycle)
     proofs = (INDUCTION,) if proving and find_spec("z3") else ()
     return (CONTROL, *proofs, *(scenario.name for scenario in scenarios()))
 
 
 @cache
-def mutants(lifecycle: str) -> dict[str, Mutant]:
+def mutants(lifecycle: str) -> Mapping[str, Mutant]:
     """Every mutant of a lifecycle by name: those with a name of their own, then the mechanical."""
+    if lifecycle in MODERN_LIFECYCLES:
+        return mutants_of(lifecycle)
     rows = LIFECYCLES[lifecycle]
     return {m.name: m for m in (*named_mutants(rows), *row_mutants(rows))}
 
@@ -133,6 +157,8 @@ def check_control(
 def _check(job: _Job) -> tuple[Row, ...]:
     """One scenario, in whatever process: everything is found by name."""
     lifecycle, mutant, name, max_states = job
+    if lifecycle in MODERN_LIFECYCLES:
+        return check_modern(lifecycle, mutant, name, max_states)
     rows, alteration = LIFECYCLES[lifecycle], None
     if mutant is not None:
         changed = mutants(lifecycle)[mutant]

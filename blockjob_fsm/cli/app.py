@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
@@ -23,9 +22,11 @@ from blockjob_fsm.cli.commit import commit as run_commit
 from blockjob_fsm.cli.copies import Order, copy
 from blockjob_fsm.cli.copying import BackingUp, Mirroring
 from blockjob_fsm.cli.demo import demo as run_demo
+from blockjob_fsm.cli.diagram import changes as run_changes
 from blockjob_fsm.cli.diagram import diagram as run_diagram
 from blockjob_fsm.cli.images import ImageFormat
 from blockjob_fsm.cli.injecting import injected
+from blockjob_fsm.cli.lifecycles import SAFE, LifecycleName, chosen, report_name
 from blockjob_fsm.cli.printing import Print, PrintOption
 from blockjob_fsm.cli.problems import Problem, Status, because, say
 from blockjob_fsm.cli.progress import Show
@@ -35,7 +36,6 @@ from blockjob_fsm.cli.stream import stream as run_stream
 from blockjob_fsm.cli.tracing import trace
 from blockjob_fsm.diagram import FORMATS, PICTURES
 from blockjob_fsm.error_action import OnError
-from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
 
 # What typer raises for a wrong command line, whichever parser stands behind it.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -53,31 +53,6 @@ app = typer.Typer(
 
 
 app.add_typer(trace, name="trace")
-
-
-class LifecycleName(Enum):
-    """Lifecycles by name."""
-
-    CLASSIC = "classic"
-
-
-class Profile(Enum):
-    """Rules as we ship them, or exactly those of a release."""
-
-    SAFE = "safe"
-    QEMU_1_3 = "1.3"
-
-
-LIFECYCLES = {
-    (LifecycleName.CLASSIC, Profile.SAFE): CLASSIC,
-    (LifecycleName.CLASSIC, Profile.QEMU_1_3): CLASSIC_1_3,
-}
-
-
-REPORTS = {
-    (LifecycleName.CLASSIC, Profile.SAFE): "classic",
-    (LifecycleName.CLASSIC, Profile.QEMU_1_3): "classic-1.3",
-}
 
 
 def _print_version(wanted: bool) -> None:
@@ -104,7 +79,7 @@ def _common(
 # Options, by what they ask.
 LifecycleOption = Annotated[LifecycleName, typer.Option("--lifecycle", help="Which lifecycle.")]
 ProfileOption = Annotated[
-    Profile, typer.Option("--profile", help="The rules as shipped, or a release's own.")
+    str, typer.Option("--profile", metavar="RELEASE", help="The rules as shipped, or a release's.")
 ]
 Source = Annotated[
     str, typer.Argument(metavar="SOURCE", help="The image to copy; - is standard input.")
@@ -294,7 +269,7 @@ def demo(print_as: PrintOption = Print.TEXT) -> int:
 @app.command(epilog="Example: blockjob check --mutant cancel-keeps-pause")
 def check(
     lifecycle: LifecycleOption = LifecycleName.CLASSIC,
-    profile: ProfileOption = Profile.SAFE,
+    profile: ProfileOption = SAFE,
     mutant: Annotated[
         str | None, typer.Option(metavar="NAME", help="Check a broken variant instead.")
     ] = None,
@@ -311,7 +286,7 @@ def check(
     The exit status is 0 if all of them hold, 1 if one is violated, 3 if one is undecided or the
     figures are not those expected.
     """
-    name, as_json = REPORTS[lifecycle, profile], print_as is Print.JSON
+    name, as_json = report_name(lifecycle, profile), print_as is Print.JSON
     if list_mutants:
         return run_check.list_mutants(name, as_json=as_json)
     return run_check.check(name, mutant, every_row=every_row, as_json=as_json)
@@ -320,10 +295,13 @@ def check(
 @app.command(epilog="Example: blockjob diagram --picture cancel --format svg -o cancel.svg")
 def diagram(
     lifecycle: LifecycleOption = LifecycleName.CLASSIC,
-    profile: ProfileOption = Profile.SAFE,
+    profile: ProfileOption = SAFE,
     picture: Annotated[
         str, typer.Option(metavar="NAME", help=f"{', '.join(PICTURES)}, or an event's name.")
     ] = "lifecycle",
+    diff: Annotated[
+        str | None, typer.Option(metavar="RELEASE", help="Draw what this release does otherwise.")
+    ] = None,
     print_as: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}.")
     ] = "mermaid",
@@ -331,8 +309,12 @@ def diagram(
         str, typer.Option("-o", "--output", metavar="FILE", help="- is standard output.")
     ] = "-",
 ) -> int:
-    """Draw a lifecycle from its rows."""
-    return run_diagram(LIFECYCLES[lifecycle, profile], picture, print_as, output)
+    """Draw a lifecycle from its rows, or what differs between two of its releases."""
+    drawn = chosen(lifecycle, profile)
+    if diff is not None:
+        other = chosen(lifecycle, diff)
+        return run_changes(drawn, other, (profile, diff), print_as, output)
+    return run_diagram(drawn, picture, print_as, output)
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from blockjob_fsm import diagram as pictures
 from blockjob_fsm.cli.problems import Problem, Status, because, shown
 from blockjob_fsm.cli.streams import STREAM
 from blockjob_fsm.declaration import Lifecycle
-from blockjob_fsm.lifecycles.classic_words import ClassicControl
+from blockjob_fsm.guards import Control
 
 
-def diagram(
-    lifecycle: Lifecycle[ClassicControl], picture: str, format_name: str, output: str
-) -> Status:
+def diagram(lifecycle: Lifecycle[Control], picture: str, format_name: str, output: str) -> Status:
     """Draw a picture; nothing is written unless it could be drawn."""
+    return _drawn(lambda: pictures.render(lifecycle, picture, format_name), output)
+
+
+def changes(
+    older: Lifecycle[Control],
+    newer: Lifecycle[Control],
+    names: tuple[str, str],
+    format_name: str,
+    output: str,
+) -> Status:
+    """Draw what differs between two profiles, called by these names."""
+    return _drawn(lambda: pictures.render_changes(older, newer, format_name, names), output)
+
+
+def _drawn(draw: Callable[[], str], output: str) -> Status:
     try:
-        text = pictures.render(lifecycle, picture, format_name)
+        text = draw()
     except ValueError as unknown:
         raise Problem(str(unknown)) from None
     except pictures.GraphvizMissing as missing:

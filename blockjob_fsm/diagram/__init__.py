@@ -3,6 +3,7 @@
     render(CLASSIC)                                  the lifecycle as Mermaid
     render(CLASSIC, "cancel", "svg")                 what cancel does, drawn by Graphviz
     render(CLASSIC, "error-actions", "markdown")     tables for a page
+    render_changes(modern("3.0"), MODERN, "dot")     what changed since a release
 
 Rows become one plain graph value (`graph.py`), and renderers turn that into text; nothing is
 drawn that no row says. Equal rows give equal bytes. Regenerate the pages of the manual with
@@ -14,11 +15,21 @@ from __future__ import annotations
 from blockjob_fsm.declaration import Lifecycle
 from blockjob_fsm.diagram import gallery
 from blockjob_fsm.diagram.dot import GraphvizMissing
-from blockjob_fsm.diagram.gallery import FORMATS, PICTURES, pictures
+from blockjob_fsm.diagram.gallery import FORMATS, PICTURES, pictures, render_changes
 from blockjob_fsm.diagram.graph import Edge, Graph, Node
 from blockjob_fsm.guards import Control
 
-__all__ = ["render", "pictures", "PICTURES", "FORMATS", "GraphvizMissing", "Graph", "Node", "Edge"]
+__all__ = [
+    "render",
+    "render_changes",
+    "pictures",
+    "PICTURES",
+    "FORMATS",
+    "GraphvizMissing",
+    "Graph",
+    "Node",
+    "Edge",
+]
 
 
 def render(

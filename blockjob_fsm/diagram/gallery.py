@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from blockjob_fsm.declaration import EventKind, Lifecycle
-from blockjob_fsm.diagram import error_actions, markdown, tables
+from blockjob_fsm.diagram import changes, error_actions, markdown, tables
 from blockjob_fsm.diagram.dot import dot, svg
 from blockjob_fsm.diagram.graph import Graph
 from blockjob_fsm.diagram.mermaid import mermaid
@@ -60,6 +60,29 @@ def render(lifecycle: Lifecycle[Control], picture: str, format_name: str) -> str
     if format_name not in _FORMATS:
         raise ValueError(f"no format {format_name!r}; choose from {', '.join(FORMATS)}")
     return _FORMATS[format_name](picture_of(lifecycle, picture))
+
+
+def render_changes(
+    older: Lifecycle[Control],
+    newer: Lifecycle[Control],
+    format_name: str,
+    names: tuple[str, str] | None = None,
+) -> str:
+    """What changed from one release to another; raises ValueError for an unknown format."""
+    if format_name not in _FORMATS:
+        raise ValueError(f"no format {format_name!r}; choose from {', '.join(FORMATS)}")
+    return _FORMATS[format_name](picture_of_changes(older, newer, names))
+
+
+def picture_of_changes(
+    older: Lifecycle[Control], newer: Lifecycle[Control], names: tuple[str, str] | None = None
+) -> Picture:
+    """What changed from one release to another; `names` are what they are called, if not so."""
+    called = names or (older.profile, newer.profile)
+    title = f"{newer.name}: from {called[0]} to {called[1]}"
+    return Picture(
+        changes.picture(older, newer, title), changes.changes_tables(older, newer, called)
+    )
 
 
 def _overview(lifecycle: Lifecycle[Control]) -> Picture:

@@ -43,7 +43,7 @@ def lifecycle_page(ours: Lifecycle[Control], theirs: Lifecycle[Control]) -> str:
     """Every rule and refusal, phases against events and flags, and how the profiles differ."""
     full = picture_of(ours, "lifecycle")
     product = picture_of(ours, "product")
-    return _page(
+    return page(
         "The lifecycle",
         f"The `{ours.profile}` profile of the {ours.name} lifecycle: all that a block job can do, "
         "and why. A row is the only place where a fact stands, and the job that runs takes its "
@@ -53,7 +53,7 @@ def lifecycle_page(ours: Lifecycle[Control], theirs: Lifecycle[Control]) -> str:
             "Every rule",
             "A label reads `event [guard] / what changes; what the world must do`. Rules that "
             "keep the phase stand inside its box, or in a note if several phases share them.",
-            _drawn(full),
+            drawn(full),
         ),
         section(
             "Phases and flags",
@@ -66,24 +66,28 @@ def lifecycle_page(ours: Lifecycle[Control], theirs: Lifecycle[Control]) -> str:
 
 def verbs_page(ours: Lifecycle[Control]) -> str:
     """Every event by whom it comes from, with its picture, rules and refusals."""
-    return _page(
+    return page(
         "The events one by one",
         "What is tested in which order, and what comes of it. Boxes on the left are the phases "
         "in which the job may be; numbered tests are made in that order, and the first that holds "
         "answers.",
         *(
-            section(title, text, *(_event(ours, kind) for kind in ours.events if kind.actor is who))
+            section(title, text, *(event_section(ours, kind) for kind in _events_of(ours, who)))
             for who, (title, text) in _ACTORS.items()
         ),
     )
 
 
+def _events_of(lifecycle: Lifecycle[Control], who: Actor) -> list[EventKind]:
+    return [kind for kind in lifecycle.events if kind.actor is who]
+
+
 def error_page(ours: Lifecycle[Control]) -> str:
     """What a failed request does, for jobs and for devices."""
-    return _page(
+    return page(
         "Error actions",
         "What a failed read or write does, by the policy chosen and the errno.",
-        _drawn(picture_of(ours, "error-actions")),
+        drawn(picture_of(ours, "error-actions")),
     )
 
 
@@ -109,13 +113,16 @@ def with_picture(readme: str, lifecycle: Lifecycle[Control]) -> str:
     return _SECTION.sub(lambda _: drawn, readme)
 
 
-def _page(title: str, *parts: str) -> str:
+def page(title: str, *parts: str) -> str:
+    """A generated page: its title, the note that it is generated, and its parts."""
     return section(title, _GENERATED, *parts, level=1) + "\n"
 
 
-def _event(lifecycle: Lifecycle[Control], kind: EventKind) -> str:
-    return section(kind.name, _drawn(of_event(lifecycle, kind), level=4), level=3)
+def event_section(lifecycle: Lifecycle[Control], kind: EventKind, level: int = 3) -> str:
+    """One event under its name: its picture, its rules and its refusals."""
+    return section(kind.name, drawn(of_event(lifecycle, kind), level + 1), level=level)
 
 
-def _drawn(picture: Picture, level: int = 3) -> str:
+def drawn(picture: Picture, level: int = 3) -> str:
+    """A picture, and its tables under headings of this level."""
     return "\n\n".join([fenced(picture.graph), *(table(value, level) for value in picture.tables)])

@@ -16,7 +16,7 @@ from typing import Any
 
 from blockjob_fsm.declaration import Event, Lifecycle, Stepped, step
 from blockjob_fsm.diagram.words import title_of
-from blockjob_fsm.guards import Control, Term, Value
+from blockjob_fsm.guards import Control, Plus, Term, Value
 from blockjob_fsm.wellformed import Symbol, rows_of, symbols_of
 
 #: nobody reads a picture of more than this
@@ -36,8 +36,17 @@ class Reached:
 def reach(lifecycle: Lifecycle[Control], most: int = MOST_STATES) -> Reached:
     """All states from every kind of job, leaving out numbers that no row reads.
 
-    Raises ValueError if there are more than `most`.
+    Raises ValueError if there are more than `most`, or a row counts without a bound.
     """
+    counted = [
+        str(one.variable)
+        for rule in lifecycle.rules
+        for one in rule.sets
+        if isinstance(one.term, Plus)
+    ]
+    if counted:
+        title = title_of(lifecycle)
+        raise ValueError(f"{title}: drawn from all states, and {counted[0]} has no bound")
     events = tuple(_events(lifecycle))
     forgotten = _forgotten(lifecycle)
     found = dict.fromkeys(_starts(lifecycle))

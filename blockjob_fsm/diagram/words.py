@@ -14,6 +14,7 @@ from blockjob_fsm.declaration import EventKind, Lifecycle, Refusal, Row, Rule
 from blockjob_fsm.guards import ALWAYS, Control, word
 
 DEVICE = "DEVICE"
+STATUS = "STATUS"
 
 _NO_BREAK = "\u00a0"
 _TIED = re.compile(r" (?:[:=!<>]=|<) |\bnot |^[\d]+\. |/ ")
@@ -47,8 +48,11 @@ def transition(rule: Rule) -> str:
 
 
 def error_text(refusal: Refusal) -> str:
-    """The text on the wire, with DEVICE standing for the device's name."""
-    return refusal.error(DEVICE if refusal.subject is None else refusal.subject).desc
+    """The text on the wire, with DEVICE and STATUS standing for the job's."""
+    subject = DEVICE if refusal.subject is None else refusal.subject
+    kind = refusal.events[0]
+    verb = kind.verb or kind.name.replace("_", "-")
+    return refusal.error(subject, state=STATUS, verb=verb).desc
 
 
 def in_event_order(lifecycle: Lifecycle[Control], rules: Iterable[Rule]) -> list[Rule]:

@@ -121,7 +121,7 @@ ATOMIC: tuple[Property, ...] = (
         name="28-all-pending",
         claim="where one member is seen pending, all are",
         holds=implies(SETTLED & _PENDING & ~GROUP_ABORTS, OTHERS_PENDING),
-        witness="manual",
+        witness="waits",
     ),
     AlwaysStep(
         name="29-any",

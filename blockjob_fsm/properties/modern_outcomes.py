@@ -210,6 +210,12 @@ def _of_cancelled(is_cancelled: Flag, only: tuple[str, ...]) -> tuple[Property, 
             witness="forced",
             only=only,
         ),
+    )
+
+
+def _told_of_cancelled(is_cancelled: Flag, only: tuple[str, ...]) -> tuple[Property, ...]:
+    """Which event tells of the end, by the flag that a release calls cancelled."""
+    return (
         AlwaysStep(
             name="5-cancelled",
             claim="that a job was cancelled is told exactly of those that were",
@@ -339,6 +345,8 @@ OUTCOMES: tuple[Property, ...] = (
     *_FLAGS,
     *_of_cancelled(CANCELLED, BEFORE_SPLIT),
     *_of_cancelled(FORCE_CANCELLED, SINCE_SPLIT),
+    *_told_of_cancelled(CANCELLED, BEFORE_SPLIT),
+    *_told_of_cancelled(FORCE_CANCELLED, SINCE_SPLIT),
     *_ENDS,
     *_WRITES,
 )

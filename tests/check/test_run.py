@@ -109,7 +109,7 @@ def test_a_bound_that_is_hit_decides_nothing_about_a_job() -> None:
 @pytest.mark.parametrize(
     ("lifecycle", "mutant", "message"),
     [
-        ("modern", None, "no lifecycle 'modern'; there are: classic, classic-1.3"),
+        ("none", None, "no lifecycle 'none'; there are: classic, classic-1.3, modern-2.12"),
         ("classic", "none", "no mutant 'none'; there are: sleep-without-test, "),
     ],
 )

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from blockjob_fsm.cli.app import LIFECYCLES, LifecycleName, Profile
-from blockjob_fsm.diagram import FORMATS, PICTURES, render
+from blockjob_fsm.cli.lifecycles import LifecycleName, chosen
+from blockjob_fsm.diagram import FORMATS, PICTURES, render, render_changes
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
+from blockjob_fsm.lifecycles.modern import modern
 from tests.cli.conftest import Blockjob, contents
 
 TEXTS = [name for name in FORMATS if name != "svg"]
@@ -21,10 +22,38 @@ def test_a_picture_goes_to_standard_output(
     assert (result.status, result.out) == (0, render(CLASSIC, picture, format_name))
 
 
-@pytest.mark.parametrize("profile", Profile)
-def test_a_profile_draws_its_own_rules(blockjob: Blockjob, profile: Profile) -> None:
-    lifecycle = LIFECYCLES[LifecycleName.CLASSIC, profile]
-    assert blockjob("diagram", "--profile", profile.value).out == render(lifecycle)
+@pytest.mark.parametrize("profile", ["safe", "1.3"])
+def test_a_profile_draws_its_own_rules(blockjob: Blockjob, profile: str) -> None:
+    lifecycle = chosen(LifecycleName.CLASSIC, profile)
+    assert blockjob("diagram", "--profile", profile).out == render(lifecycle)
+
+
+def test_a_release_is_drawn_with_the_rules_it_has(blockjob: Blockjob) -> None:
+    result = blockjob("diagram", "--lifecycle", "modern", "--profile", "5.2")
+    assert result.out == render(modern("3.0"))
+
+
+def test_what_differs_between_two_releases_is_drawn(blockjob: Blockjob) -> None:
+    options = ("--lifecycle", "modern", "--profile", "5.2", "--diff", "6.0")
+    expected = render_changes(modern("3.0"), modern("6.0"), "markdown", ("5.2", "6.0"))
+    assert blockjob("diagram", *options, "--format", "markdown").out == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--lifecycle", "modern", "--profile", "2.11"),
+        ("--lifecycle", "modern", "--profile", "new"),
+        ("--lifecycle", "modern", "--picture", "product"),
+        ("--lifecycle", "all"),
+        ("--diff", "6.0"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_one_line(
+    blockjob: Blockjob, options: tuple[str, ...]
+) -> None:
+    result = blockjob("diagram", *options)
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
 
 
 def test_the_profiles_differ() -> None:

@@ -6,10 +6,14 @@ import pytest
 
 from blockjob_fsm.declaration import Row
 from blockjob_fsm.diagram.__main__ import main
+from blockjob_fsm.diagram.modern_pages import modern_pages
 from blockjob_fsm.diagram.pages import COMMAND, differences, pages, with_picture
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
+from blockjob_fsm.lifecycles.modern import modern
+from blockjob_fsm.lifecycles.modern_words import RELEASES
 from tests.tidy.sources import ROOT
 
+NAMES = ("lifecycle.md", "verbs.md", "error-actions.md", "modern-lifecycle.md", "modern-verbs.md")
 REMEDY = f"out of date: run {COMMAND}"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -17,10 +21,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 @pytest.fixture(scope="module")
 def generated() -> dict[str, str]:
     """The pages by file name."""
-    return pages(CLASSIC, CLASSIC_1_3)
+    return pages(CLASSIC, CLASSIC_1_3) | modern_pages(tuple(map(modern, RELEASES)))
 
 
-@pytest.mark.parametrize("name", ["lifecycle.md", "verbs.md", "error-actions.md"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_page_is_up_to_date(generated: dict[str, str], name: str) -> None:
     page = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert page == generated[name], REMEDY

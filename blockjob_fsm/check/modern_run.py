@@ -1,0 +1,98 @@
+"""One model of a modern release, explored and judged: what `run` shares out, and its mutants."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+from blockjob_fsm.check.judge import judge
+from blockjob_fsm.check.modern_group import State
+from blockjob_fsm.check.modern_mutants import ModernMutant, modern_mutants
+from blockjob_fsm.check.modern_scenarios import FAIR, ModernScenario, modern_scenarios
+from blockjob_fsm.check.report import Row, Trace, Verdict
+from blockjob_fsm.check.space import Space, explore
+from blockjob_fsm.declaration import Lifecycle, has_release
+from blockjob_fsm.guards import word
+from blockjob_fsm.lifecycles.modern import modern
+from blockjob_fsm.lifecycles.modern_words import RELEASES, ModernControl, Status
+from blockjob_fsm.lifecycles.transaction import Transaction
+from blockjob_fsm.properties import claimed_for
+from blockjob_fsm.properties.modern_steps import LEGAL
+
+MODERN_LIFECYCLES = {f"modern-{release}": release for release in RELEASES}
+#: more than any model of a release has: a mutant that counts for ever is broken long before
+MOST_OF_A_MUTANT = 20_000
+_READY = {Status.READY, Status.STANDBY}
+#: who waits is cancelled with its siblings only; a group begins when all its members are created
+_NEVER_ALONE = {(Status.WAITING, Status.ABORTING)}
+_NEVER_IN_GROUPS = {(Status.UNDEFINED, Status.CREATED), (Status.CREATED, Status.NULL)}
+_EDGES = "each change of status that the table allows is taken"
+
+
+def modern_models(lifecycle: str) -> tuple[str, ...]:
+    """The models of a release, in the order in which a mutant is tried on them."""
+    return tuple(one.name for one in modern_scenarios(MODERN_LIFECYCLES[lifecycle]))
+
+
+@cache
+def mutants_of(lifecycle: str) -> dict[str, ModernMutant]:
+    """Every mutant of a release by name; none before 6.2, where some of them were the rule."""
+    release = MODERN_LIFECYCLES[lifecycle]
+    if not has_release(release, "6.2"):
+        return {}
+    return {mutant.name: mutant for mutant in modern_mutants(modern(release))}
+
+
+def check_modern(
+    lifecycle: str, mutant: str | None, model: str, max_states: int
+) -> tuple[Row, ...]:
+    """The rows of one model of a release, or of a mutant of it."""
+    release = MODERN_LIFECYCLES[lifecycle]
+    rows: Lifecycle[ModernControl] = modern(release)
+    walk: type[Transaction] = Transaction
+    if mutant is not None:
+        max_states = min(max_states, MOST_OF_A_MUTANT)
+        changed = mutants_of(lifecycle)[mutant]
+        rows, walk = changed.of(rows), changed.walk
+    scenario = next(one for one in modern_scenarios(release) if one.name == model)
+    space = explore(scenario.model(rows, walk), max_states)
+    judged = judge(model, space, claimed_for(scenario.claims, release), FAIR)
+    edges = (_every_edge(scenario, space),) if scenario.takes_every_edge else ()
+    return (*judged, *edges)
+
+
+def edges_of(space: Space[State]) -> set[tuple[Status, Status]]:
+    """The changes of status that are taken in a space, by whichever member."""
+    return {
+        (before.phase, after.phase)
+        for number, taken in enumerate(space.taken)
+        for _, end in taken
+        for before, after in zip(
+            space.states[number].members, space.states[end].members, strict=True
+        )
+        if before.phase is not after.phase
+    }
+
+
+def _every_edge(scenario: ModernScenario, space: Space[State]) -> Row:
+    """Whether every legal edge is taken that can be: only what completes is ever ready."""
+    start = time.perf_counter()
+    completable = any(control.completable for controls in scenario.starts for control in controls)
+    beyond = set() if completable else _READY
+    legal = {(one, other) for one, others in LEGAL.items() for other in others}
+    never = _NEVER_ALONE if scenario.is_alone else _NEVER_IN_GROUPS
+    wanted = {edge for edge in legal - never if beyond.isdisjoint(edge)}
+    missing = sorted(f"{word(one)} to {word(other)}" for one, other in wanted - edges_of(space))
+    trace = Trace("all states", (), f"never from {', '.join(missing)}") if missing else None
+    verdict = Verdict.HOLDS if space.complete else Verdict.UNDECIDED
+    return Row(
+        model=scenario.name,
+        property="1-every-edge",
+        claim=_EDGES,
+        verdict=Verdict.VIOLATED if missing and space.complete else verdict,
+        states=len(space.states),
+        depth=space.depth,
+        seconds=time.perf_counter() - start,
+        instances=len(wanted),
+        trace=trace,
+    )

@@ -78,10 +78,10 @@ def test_a_sparse_terabyte_is_mapped_soon_and_in_little_memory(tmp_path: Path) -
         for spot in spots:
             device.write(spot, b"d" * 64 * KIB)
     tracemalloc.start()
-    before = time.perf_counter()
+    before = time.process_time()
     with Qcow2File.open(path, read_only=True) as device:
         found = extents(device)
-    seconds = time.perf_counter() - before
+    seconds = time.process_time() - before
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert [start for start, _, kind in found if kind == "data"] == spots
@@ -89,16 +89,18 @@ def test_a_sparse_terabyte_is_mapped_soon_and_in_little_memory(tmp_path: Path) -
 
 
 MAPPING = """
-import resource, sys, time
+import sys, time
 from blockjob_fsm.storage import Qcow2File
-before = time.perf_counter()
+before = time.process_time()
 with Qcow2File.open(sys.argv[1], read_only=True) as device:
     offset = extents = 0
     while offset < device.length():
         offset += device.allocation(offset, device.length() - offset).length
         extents += 1
-peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(extents, time.perf_counter() - before, peak_kib)
+# What getrusage tells is never less than what the parent had when it forked.
+with open("/proc/self/status") as status:
+    peak_kib = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+print(extents, time.process_time() - before, peak_kib)
 """
 
 

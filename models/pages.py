@@ -13,22 +13,12 @@ from pathlib import Path
 from blockjob_fsm.check.kill import CONTRACT
 from blockjob_fsm.check.run import CONTROL, LIFECYCLES, manifest
 from blockjob_fsm.check.scenarios import scenarios
-from blockjob_fsm.guards import ALWAYS, Guard
 from blockjob_fsm.lifecycles.classic_words import LIVE
-from blockjob_fsm.properties import (
-    CLASSIC_PROPERTIES,
-    Accepts,
-    Always,
-    AlwaysStep,
-    Answered,
-    LeadsTo,
-    Never,
-    Property,
-    Refuses,
-    Sometimes,
-)
+from blockjob_fsm.properties import CLASSIC_PROPERTIES, Property, Sometimes
 from blockjob_fsm.properties.classic_states import in_phase
 from models import breakers, fault_pages, invariants, mutants
+from models.cells import formal, table
+from models.modern_pages import MODERN_PAGE, modern_page
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "properties.md"
 
@@ -73,9 +63,10 @@ def page() -> str:
 
 
 def main() -> None:
-    """Rewrite the pages, that of the fault matrix too."""
+    """Rewrite the pages, those of modern jobs and of the fault matrix too."""
     PAGE.write_text(page(), encoding="utf-8")
     fault_pages.PAGE.write_text(fault_pages.page(), encoding="utf-8")
+    MODERN_PAGE.write_text(modern_page(), encoding="utf-8")
 
 
 # ---- the parts
@@ -88,7 +79,7 @@ def _invariants() -> Iterator[str]:
         elsewhere = ", ".join(f"`{test}`" for test in invariant.elsewhere)
         because = f"{elsewhere}: {invariant.why_elsewhere}" if elsewhere else ""
         rows.append((str(invariant.number), invariant.says, ", ".join(claims), because))
-    return _table(("", "invariant", "claims", "held elsewhere"), rows)
+    return table(("", "invariant", "claims", "held elsewhere"), rows)
 
 
 def _claims(claims: Iterable[Property]) -> Iterator[str]:
@@ -97,7 +88,7 @@ def _claims(claims: Iterable[Property]) -> Iterator[str]:
         for claim in claims
         if not isinstance(claim, Sometimes)
     ]
-    return _table(("claim", "says", "means", "witness", "broken by"), rows)
+    return table(("claim", "says", "means", "witness", "broken by"), rows)
 
 
 def _job_claims() -> Iterator[str]:
@@ -112,7 +103,7 @@ def _job_claims() -> Iterator[str]:
         for c, kinds in made.items()
         if not isinstance(c, Sometimes)
     ]
-    return _table(("claim", "of", "says", "means", "broken by"), rows)
+    return table(("claim", "of", "says", "means", "broken by"), rows)
 
 
 def _witnesses() -> Iterator[str]:
@@ -123,7 +114,7 @@ def _witnesses() -> Iterator[str]:
         for model, claim in dict.fromkeys(made)
         if isinstance(claim, Sometimes)
     ]
-    return _table(("witness", "of", "says", "means"), rows)
+    return table(("witness", "of", "says", "means"), rows)
 
 
 def _models() -> Iterator[str]:
@@ -136,7 +127,7 @@ def _models() -> Iterator[str]:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(violated))
         now = (str(figures["states"]), str(figures["depth"]))
         rows.append((f"`{model}`", *now, str(old["states"]), names))
-    return _table(("model", "states", "depth", "states in 1.3", "VIOLATED in 1.3"), rows)
+    return table(("model", "states", "depth", "states in 1.3", "VIOLATED in 1.3"), rows)
 
 
 def _mutants() -> Iterator[str]:
@@ -146,7 +137,7 @@ def _mutants() -> Iterator[str]:
         others = [who.pop(name, 0) for name in (CONTRACT, mutants.LOAD, mutants.NOBODY)]
         figures = (who.total() + sum(others), who.total(), *others)
         rows.append((f"`{lifecycle}`", *map(str, figures)))
-    yield from _table(
+    yield from table(
         (
             "lifecycle",
             "mutants of the rows",
@@ -159,52 +150,14 @@ def _mutants() -> Iterator[str]:
     )
     yield "\nThe equivalent ones change no reachable step:\n"
     told = [(f"`{name}`", why) for name, why in mutants.EQUIVALENT.items()]
-    yield from _table(("mutant", "because"), told)
+    yield from table(("mutant", "because"), told)
 
 
 # ---- cells
 
 
 def _formal(claim: Property) -> str:
-    match claim:
-        case Always():
-            told = str(claim.holds)
-        case Never() | Sometimes(events=()):
-            told = str(claim.reached)
-        case AlwaysStep():
-            told = _step(claim)
-        case Answered() | Accepts() | Refuses():
-            told = f"{_names(claim.events)}{_where('where', claim.when)}: {_answer(claim)}"
-        case Sometimes():
-            told = f"{_names(claim.events)}{_where('where', claim.reached)}"
-        case LeadsTo():
-            told = f"{claim.start} leads to {claim.goal}"
-    return f"`{told.replace(_LIVES, 'lives')}`"
-
-
-def _answer(claim: Answered | Accepts | Refuses) -> str:
-    if isinstance(claim, Refuses):
-        return claim.error.__name__
-    return "taken" if isinstance(claim, Accepts) else "answered"
-
-
-def _step(claim: AlwaysStep) -> str:
-    told = f"{_names(claim.events)}{_where('where', claim.before)}:"
-    told += "" if claim.after == ALWAYS else f" {claim.after}"
-    told += f" does {_names(claim.does)}" if claim.does else ""
-    return told + (f" never {_names(claim.never)}" if claim.never else "")
-
-
-def _names(named: Iterable[object]) -> str:
-    names = [str(one) for one in named]
-    most = 6
-    if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
-    return ", ".join(names) or "any step"
-
-
-def _where(word: str, guard: Guard) -> str:
-    return "" if guard == ALWAYS else f" {word} {guard}"
+    return formal(claim).replace(_LIVES, "lives")
 
 
 def _witness(claim: Property) -> str:
@@ -227,16 +180,6 @@ def _first(claim: Property, shows: Callable[[str], bool]) -> str:
         b["mutant"] for b in breakers.expected() if b["claim"] == claim.name and shows(b["model"])
     ]
     return f"`{mine[0]}`" if mine else "the rows of 1.3 themselves"
-
-
-def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    yield _line(headings)
-    yield _line(("---",) * len(headings))
-    yield from map(_line, rows)
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 if __name__ == "__main__":

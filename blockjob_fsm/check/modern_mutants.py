@@ -161,7 +161,7 @@ _ENTERING = (
     Mistake(
         "complete-unparks",
         "completing a parked job takes it out of its park",
-        "33-parked",
+        "8-parked",
         2021,
         (words.COMPLETE,),
         where(
@@ -267,7 +267,7 @@ _PAUSING = (
     Mistake(
         "no-complete-in-standby",
         "a section that parks a ready job makes complete fail",
-        "33-standby",
+        "1.3-takes-complete",
         2021,
         front=(
             Refusal((words.COMPLETE,), (Status.STANDBY,), CannotAcceptVerb, "as it was before 6.0"),
@@ -338,7 +338,7 @@ _WALKING = (
     Mistake(
         "sibling-asked-softly",
         "a ready sibling is asked softly, and goes on copying",
-        "36-sibling",
+        "25-sibling",
         2021,
         (words.SIBLING_CANCEL,),
         where(lambda rule: rule.phases == words.IS_READY, without(words.FORCE_CANCELLED)),
@@ -360,7 +360,7 @@ _WALKING = (
     Mistake(
         "walk-hangs",
         "the walk over the members never comes back from the first one's callback",
-        "28-all-pending",
+        "25-aborts",
         2018,
         walk=changes.StopsAfterOne,
     ),

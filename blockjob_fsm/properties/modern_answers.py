@@ -176,7 +176,7 @@ _TAKEN: tuple[Property, ...] = (
         witness="limits-parked",
     ),
     Accepts(
-        name="33-standby",
+        name="1.3-takes-complete",
         claim="a ready job can be completed, parked or not",
         events=(COMPLETE,),
         when=_READY & _CAN_COMPLETE,

@@ -86,7 +86,7 @@ ATOMIC: tuple[Property, ...] = (
         witness="committed",
     ),
     AlwaysStep(
-        name="36-sibling",
+        name="25-sibling",
         claim="a member's failure cancels the others with force, whatever they are doing",
         events=(SIBLING_CANCEL,),
         after=FORCE_CANCELLED,

@@ -127,7 +127,7 @@ _STATUS: tuple[Property, ...] = (
         witness="returned",
     ),
     AlwaysStep(
-        name="3-looks-first",
+        name="17-looks-first",
         claim="who comes from a sleep looks for a pause before it does anything else",
         events=(TIMER,),
         after=PLACE.equals(Place.WOKEN),
@@ -194,7 +194,7 @@ _DRAINS: tuple[Property, ...] = (
         witness="softly",
     ),
     AlwaysStep(
-        name="33-parked",
+        name="8-parked",
         claim="completing a parked job leaves it parked",
         events=(COMPLETE,),
         before=PARKED,

@@ -28,6 +28,7 @@ from blockjob_fsm.lifecycles.classic_words import (
     Phase,
 )
 from blockjob_fsm.properties import (
+    Accepts,
     Always,
     AlwaysStep,
     Answered,
@@ -42,6 +43,7 @@ from blockjob_fsm.properties.classic_states import in_phase
 SPACE = explore(ControlModel(CLASSIC))
 _always = partial(Always, name="it", claim="it is so", witness="it")
 _always_step = partial(AlwaysStep, name="it", claim="it is so", witness="it")
+_accepts = partial(Accepts, name="it", claim="it is so", witness="it")
 _answered = partial(Answered, name="it", claim="it is so", witness="it")
 _refuses = partial(Refuses, name="it", claim="it is so", witness="it")
 _never = partial(Never, name="it", claim="it is so", witness="it")
@@ -61,6 +63,7 @@ TRUE = (
     _always_step(events=(TIMER,), after=BUSY, does=(WAKE,), never=(ARM_TIMER,)),
     _always_step(events=(TIMER,), after=Old(BUSY).equals(False)),
     _answered(events=(PAUSE,), when=ALWAYS),
+    _accepts(events=(PAUSE,), when=in_phase(Phase.RUNNING) & ~PAUSED & ~CANCELLED),
     _refuses(events=(RESUME,), when=in_phase(Phase.FREED), error=DeviceNotActive),
     _sometimes(reached=_PARKED & ~CANCELLED),
     _sometimes(reached=PAUSED, events=(TIMER,)),
@@ -77,6 +80,7 @@ FALSE = (
         2,
     ),
     (_answered(events=(SUBMIT,), when=ALWAYS), "no row knows this step", 1),
+    (_accepts(events=(RESUME,), when=~PAUSED), "not taken", 1),
     (_refuses(events=(PAUSE,), when=PAUSED, error=JobPaused), "not refused with JobPaused", 3),
     (
         _refuses(events=(USER_CANCEL,), when=PAUSED | ~BUSY, error=JobPaused),

@@ -49,17 +49,14 @@ TYPE_OF = {
     "blockdev-create": "create",
 }
 
-#: commands that may have devices drained, those of jobs that have nothing to do with them too
+#: commands that may have devices drained, of jobs that they are not about too; HMP for qemu-io
 DRAINING = {
     "blockdev-backup",
     "drive-backup",
     "transaction",
     "stop",
-    "cont",
     "quit",
-    "block_resize",
     "human-monitor-command",
-    "qom-set",
 }
 
 #: refusals of creation that are no matter of the lifecycle; `...` stands for anything

@@ -14,7 +14,7 @@ from blockjob_fsm.trace.recording import Fields, Line
 from blockjob_fsm.trace.worlds import Error, Group, Verb
 
 #: kind of line -> what a finding calls it
-WHAT = {"event": "event", "cmd": "reply", "snap": "query", "end": "end"}
+WHAT = {"event": "event", "cmd": "reply", "snap": "query", "until": "query", "end": "end"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +74,27 @@ def _sends(rule: Rule, name: str, status: object) -> bool:
 
 def no_such_reply(line: Line, group: Group, verb: Verb | None) -> Finding:
     """A reply that no world gives; `verb` None: it came before the command had done its work."""
-    too_early = "before its reply a command does all that it does"
-    if verb is None:
-        return found(line, {too_early}, next_events(group))
-    because, legal = set[str](), set[str]()
-    for control in _states(group, verb.member):
-        legal.add(reply_text(group.reply(control, verb)))
-        stepped = group.moves.step(control, verb.event)
-        if isinstance(stepped, Stepped):
-            because.add(f"allowed: {told(stepped.rule)}")
-        elif stepped.refusal is not None:
-            because.add(f"refused: {told(stepped.refusal)}")
+    too_early = found(
+        line, {"before its reply a command does all that it does"}, next_events(group)
+    )
+    if verb is None or any(world.answered for world in group.worlds):
+        return too_early
+    controls = _states(group, verb.member)
+    legal = {reply_text(group.reply(control, verb)) for control in controls}
     if reply_text(verb.error) in legal:
-        return found(line, {too_early}, next_events(group))
-    return found(line, because, legal)
+        return too_early
+    return found(line, {_answer(group, verb, control) for control in controls}, legal)
+
+
+def _answer(group: Group, verb: Verb, control: ModernControl) -> str:
+    """The row or refusal that answers a verb."""
+    if verb.form.block_jobs_only and not control.block_job:
+        return f"refused: {verb.form.name} finds block jobs only"
+    stepped = group.moves.step(control, verb.event)
+    if isinstance(stepped, Stepped):
+        return f"allowed: {told(stepped.rule)}"
+    assert stepped.refusal is not None, "a verb is answered in every status"
+    return f"refused: {told(stepped.refusal)}"
 
 
 def no_such_query(line: Line, group: Group) -> Finding:

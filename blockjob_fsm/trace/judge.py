@@ -13,7 +13,8 @@ from functools import partial
 
 from blockjob_fsm.command_forms import FORM_OF, CommandForm
 from blockjob_fsm.declaration import has_release
-from blockjob_fsm.lifecycles.modern_words import ModernControl, Status
+from blockjob_fsm.guards import word
+from blockjob_fsm.lifecycles.modern_words import GONE, ModernControl, Status
 from blockjob_fsm.trace import queries
 from blockjob_fsm.trace.creation import DRAINING, makes_jobs, wishes
 from blockjob_fsm.trace.explain import (
@@ -113,6 +114,8 @@ class _Session:
                 return self.reply(line)
             case "snap":
                 return self.snapshot(line)
+            case "until":
+                return self.awaited(line)
             case "end":
                 return self.over(line)
         return None
@@ -185,6 +188,14 @@ class _Session:
             if not group.query(partial(self.shown, group, jobs, blocks)):
                 return no_such_query(line, group)
         return None
+
+    def awaited(self, line: Line) -> Finding | None:
+        """The status at which a client, asking again and again, has stopped; `gone` for no job."""
+        member, status = line.fields["job"], line.fields["status"]
+        group = self.known.group(member)
+        phases = set() if group is None else group.phases(member)
+        legal = {"gone" if phase in GONE else word(phase) for phase in phases} or {"gone"}
+        return None if status in legal else found(line, {"query-jobs tells the status"}, legal)
 
     def shown(
         self,

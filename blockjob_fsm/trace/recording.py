@@ -21,7 +21,7 @@ NEEDED: dict[str, dict[str, type]] = {
     "cmd": {"exec": str, "n": int},
     "event": {"name": str, "data": dict},
     "snap": {"jobs": list, "block_jobs": list},
-    "until": {"job": str},
+    "until": {"job": str, "status": str},
 }
 
 
@@ -53,6 +53,8 @@ class Line:
                 return f"{fields['name']} {json.dumps(fields['data'])}"
             case "snap":
                 return json.dumps(fields["block_jobs"] or fields["jobs"])
+            case "until":
+                return f"{fields['job']} is {fields['status']}"
             case "end":
                 return f"code {fields.get('code')}"
         return self.kind

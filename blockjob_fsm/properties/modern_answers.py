@@ -17,6 +17,7 @@ from blockjob_fsm.errors import (
 )
 from blockjob_fsm.guards import ALWAYS, Guard
 from blockjob_fsm.lifecycles.modern_words import (
+    ACTIVE,
     CANCEL,
     CANCELLED,
     CHANGE,
@@ -26,22 +27,29 @@ from blockjob_fsm.lifecycles.modern_words import (
     DISMISS,
     DRAIN_BEGIN,
     DRAIN_END,
+    ERROR,
     FINALIZE,
     GONE,
     IO_DONE,
     NEW_SPEED,
     PAUSE,
+    PAUSE_POINT,
     RESUME,
+    RETURN,
     SET_SPEED,
+    SLEEP,
     SOFT_CANCEL,
+    START,
+    SUBMIT,
     THERE,
     TIMER,
     USER_PAUSED,
     VERBS,
     WORKING,
+    Place,
     Status,
 )
-from blockjob_fsm.properties.modern_states import CHANGING, in_status
+from blockjob_fsm.properties.modern_states import CHANGING, at_place, in_status
 from blockjob_fsm.properties.words import Accepts, Answered, Property, Refuses, Sometimes
 
 _IS_THERE = in_status(*THERE)
@@ -209,6 +217,27 @@ _TAKEN: tuple[Property, ...] = (
         events=(TIMER, IO_DONE, COMPLETION),
         when=ALWAYS,
         witness="returned",
+    ),
+    Accepts(
+        name="body",
+        claim="a body that runs may do I/O, sleep, fail and return",
+        events=(SUBMIT, SLEEP, ERROR, RETURN),
+        when=in_status(*ACTIVE) & at_place(Place.RUNNING),
+        witness="starts",
+    ),
+    Accepts(
+        name="pause-point",
+        claim="who was woken passes its pause point or parks there",
+        events=(PAUSE_POINT,),
+        when=in_status(*ACTIVE) & at_place(Place.WOKEN),
+        witness="starts",
+    ),
+    Accepts(
+        name="born",
+        claim="a job that is created can be started",
+        events=(START,),
+        when=in_status(Status.CREATED),
+        witness="starts",
     ),
     Answered(
         name="1.3-answered",

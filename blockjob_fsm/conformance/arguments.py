@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from blockjob_fsm.bodies.requests import Sync
-from blockjob_fsm.conformance.nodes import Arguments, Unsupported
+from blockjob_fsm.conformance.nodes import Unsupported
+from blockjob_fsm.conformance.subject import Arguments
 from blockjob_fsm.error_action import OnError
 from blockjob_fsm.errors import QmpError
 

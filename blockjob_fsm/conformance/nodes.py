@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
 
+from blockjob_fsm.conformance.subject import Arguments
 from blockjob_fsm.storage.blkdebug import BlkdebugDevice
 from blockjob_fsm.storage.blkdebug_config import InjectError, Rule, SetState
 from blockjob_fsm.storage.device import BlockDevice
 from blockjob_fsm.storage.drive import Drive
 from blockjob_fsm.storage.memory import MemoryDevice
 
-Arguments = dict[str, Any]
-
 IMAGE_BYTES = 8 << 20
 RUN_BYTES = 64 << 10
-#: the runs that an image of the chain stores, by their number modulo 4
-_STORED = {"base": (0, 1, 2, 3), "mid": (0, 2), "top": (0,)}
+#: every so many runs an image of the chain stores one
+_STEPS = {"base": 1, "mid": 2, "top": 4}
+
+
+def stored_runs(image: str) -> range:
+    """The runs of 64 KiB that an image of the chain stores."""
+    return range(0, IMAGE_BYTES // RUN_BYTES, _STEPS[image])
 
 
 class Unsupported(Exception):
@@ -113,10 +116,9 @@ class Nodes:
 
 def _image(name: str, backing: BlockDevice | None) -> MemoryDevice:
     device = MemoryDevice(IMAGE_BYTES, name=name, backing=backing)
-    if name in _STORED:
-        for run in range(IMAGE_BYTES // RUN_BYTES):
-            if run % 4 in _STORED[name]:
-                device.write(run * RUN_BYTES, bytes([run + 1]) * RUN_BYTES)
+    if name in _STEPS:
+        for run in stored_runs(name):
+            device.write(run * RUN_BYTES, bytes([run + 1]) * RUN_BYTES)
     elif name.startswith("src"):
         device.write(0, b"s" * IMAGE_BYTES)
     return device

@@ -19,7 +19,8 @@ from blockjob_fsm.bodies.requests import Body, CopyDirty, GetLength, IoOutcome, 
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.clock import ManualClock
 from blockjob_fsm.conformance.arguments import Refusal, integer, policy, string, sync
-from blockjob_fsm.conformance.nodes import Arguments, Node, Nodes, Unsupported
+from blockjob_fsm.conformance.nodes import Node, Nodes, Unsupported
+from blockjob_fsm.conformance.subject import Arguments, Reply
 from blockjob_fsm.errors import BlockJobNotFound, JobNotFound, QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor, ThreadHost
@@ -41,8 +42,6 @@ CHUNK = 64 << 10
 UNIT = 512 << 10
 #: So many tasks in a row are a job that will never be done: an error that is ignored for ever.
 FLOOD = 3_000
-
-Reply = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -295,7 +294,11 @@ class Ours:
     def _node(self, name: str) -> Node:
         if name not in self._nodes.by_name:
             raise Refusal(f"Cannot find device='{name}' nor node-name='{name}'")
-        return self._nodes.by_name[name]
+        node = self._nodes.by_name[name]
+        if node.drive.job is None:
+            # A job switches the users of a node and leaves the node; here nobody else uses it.
+            node.drive = Drive(name, node.device)
+        return node
 
     def _bounce(self, *nodes: Node) -> None:
         """A drained section of these nodes and no others, inside one of all."""
@@ -329,13 +332,19 @@ class Ours:
         raise Refusal(text.format(node.name, running.value.type))
 
     def _keeper(self, node: Node) -> ModernBlockJob | None:
-        """The job that keeps others off a node; stream and commit do so until dismissed."""
+        """The job that keeps others off a node.
+
+        Stream does so until it is dismissed, and commit too unless it failed.
+        """
         for known in self._jobs:
             job = known.job
-            if job.device is node.drive and not known.is_gone:
-                keeps = job.value.type in ("stream", "commit") and not job.control.completable
-                if (keeps and not job.control.ret) or node.drive.job is job:
-                    return job
+            if job.device.name != node.name or known.is_gone:
+                continue
+            stays = job.value.type == "stream" or (
+                job.value.type == "commit" and not (job.control.completable or job.control.ret)
+            )
+            if stays or node.drive.job is job:
+                return job
         return None
 
     def _hear(self, event: QmpEvent) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from blockjob_fsm.conformance.canonical import Ignored, block_job_entry, job_entry
 from blockjob_fsm.conformance.nodes import Unsupported
-from blockjob_fsm.conformance.ours import Ours
+from blockjob_fsm.conformance.subject import Subject
 
 Record = dict[str, Any]
 
@@ -103,7 +103,7 @@ def _number(step: Step) -> int:
     return number
 
 
-def differences(recording: Recording, subject: Ours) -> Iterator[Difference]:
+def differences(recording: Recording, subject: Subject) -> Iterator[Difference]:
     """Play a recording; yields where the subject did otherwise. Raises Unsupported."""
     if recording.meta["flavour"] != "qsd":
         raise Unsupported("a session of the system emulator")

@@ -1,0 +1,82 @@
+"""The real qemu-storage-daemon as a subject, on image files of its own."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from blockjob_fsm.conformance.daemon import QmpRefusal, Qsd
+from blockjob_fsm.conformance.nodes import IMAGE_BYTES, RUN_BYTES, stored_runs
+from blockjob_fsm.conformance.subject import Arguments, Happening, Reply
+from blockjob_fsm.storage.qcow2 import Qcow2File
+
+#: nothing happens any more if nothing came for so long, or for longer while a job may do I/O
+QUIET_S, BUSY_QUIET_S = 0.012, 0.08
+#: a session that is never quiet is looked at as it is after so many looks
+LOOKS = 40
+
+
+class Theirs:
+    """A daemon with a folder; file names below @DIR@ are in it."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="blockjob-")
+        _make_images(Path(self._folder.name))
+        self._daemon = Qsd()
+
+    def execute(self, command: str, arguments: Arguments) -> Reply:
+        """The reply: {"return": ...} or {"error": {class, desc}}."""
+        text = json.dumps(arguments).replace("@DIR@", self._folder.name)
+        try:
+            return {"return": self._daemon.execute(command, **json.loads(text))}
+        except QmpRefusal as refused:
+            error = {"class": refused.error_class, "desc": refused.description}
+            return {"error": error}
+
+    def settle(self) -> None:
+        """Wait until nothing happens any more."""
+        before: tuple[list[Reply], list[Reply]] | None = None
+        for _ in range(LOOKS):
+            seen = len(self._daemon.events)
+            now = self.query()
+            if now == before and seen == len(self._daemon.events):
+                return
+            before = now
+            self._daemon.listen(BUSY_QUIET_S if _may_do_io(now[1]) else QUIET_S)
+
+    def take_events(self) -> list[Happening]:
+        """What was sent since last asked."""
+        return [(event["event"], event.get("data", {})) for event in self._daemon.take_events()]
+
+    def query(self) -> tuple[list[Reply], list[Reply]]:
+        """What query-jobs and query-block-jobs answer."""
+        jobs: list[Any] = self._daemon.execute("query-jobs")
+        block_jobs: list[Any] = self._daemon.execute("query-block-jobs")
+        return jobs, block_jobs
+
+    def close(self) -> None:
+        """End the daemon and remove its images."""
+        self._daemon.kill()
+        self._folder.cleanup()
+
+
+def _may_do_io(block_jobs: list[Reply]) -> bool:
+    return any(job["status"] in ("running", "ready") and job["speed"] == 0 for job in block_jobs)
+
+
+def _make_images(folder: Path) -> None:
+    for number in ("", "2", "3"):
+        (folder / f"src{number}.raw").write_bytes(b"s" * IMAGE_BYTES)
+        with (folder / f"dst{number}.raw").open("wb") as target:
+            target.truncate(IMAGE_BYTES)
+    below: str | None = None
+    for name in ("base", "mid", "top"):
+        backing = "qcow2" if below else None
+        path = folder / f"{name}.qcow2"
+        with Qcow2File.create(path, IMAGE_BYTES, backing=below, backing_format=backing) as image:
+            # Whole runs are whole clusters: what lies below is not asked for.
+            for run in stored_runs(name):
+                image.write(run * RUN_BYTES, bytes([run + 1]) * RUN_BYTES)
+        below = f"{name}.qcow2"

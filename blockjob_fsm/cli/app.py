@@ -19,6 +19,7 @@ from blockjob_fsm.cli import check as run_check
 from blockjob_fsm.cli import options
 from blockjob_fsm.cli.commit import CommitOrder
 from blockjob_fsm.cli.commit import commit as run_commit
+from blockjob_fsm.cli.conform import conform as run_conform
 from blockjob_fsm.cli.copies import Order, copy
 from blockjob_fsm.cli.copying import BackingUp, Mirroring
 from blockjob_fsm.cli.demo import demo as run_demo
@@ -315,6 +316,23 @@ def diagram(
         other = chosen(lifecycle, diff)
         return run_changes(drawn, other, (profile, diff), print_as, output)
     return run_diagram(drawn, picture, print_as, output)
+
+
+@app.command(epilog="Example: blockjob conform --qemu --sequences 100")
+def conform(
+    qemu: Annotated[
+        bool, typer.Option("--qemu", help="Compare with the installed qemu-storage-daemon.")
+    ] = True,
+    sequences: Annotated[int, typer.Option(min=1, help="How many random sessions.")] = 150,
+    seed: Annotated[int, typer.Option(min=0, help="The first one's seed.")] = 0,
+    print_as: PrintOption = Print.TEXT,
+) -> int:
+    """Play random sessions of QMP commands to our jobs and to the real QEMU, and compare.
+
+    The exit status is 1 at the first difference, which is told as a session as short as it gets.
+    """
+    assert qemu, "there is nobody else to compare with"
+    return run_conform(sequences=sequences, seed=seed, as_json=print_as is Print.JSON)
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -19,9 +19,13 @@ LOOKS = 40
 
 
 class Theirs:
-    """A daemon with a folder; file names below @DIR@ are in it."""
+    """A daemon with a folder; file names below @DIR@ are in it.
 
-    def __init__(self) -> None:
+    `patience` multiplies how long it must be quiet to count as settled: a busy machine needs more.
+    """
+
+    def __init__(self, patience: int = 1) -> None:
+        self._patience = patience
         self._folder = tempfile.TemporaryDirectory(prefix="blockjob-")
         _make_images(Path(self._folder.name))
         self._daemon = Qsd()
@@ -44,7 +48,8 @@ class Theirs:
             if now == before and seen == len(self._daemon.events):
                 return
             before = now
-            self._daemon.listen(BUSY_QUIET_S if _may_do_io(now[1]) else QUIET_S)
+            quiet_s = BUSY_QUIET_S if _may_do_io(now[1]) else QUIET_S
+            self._daemon.listen(self._patience * quiet_s)
 
     def take_events(self) -> list[Happening]:
         """What was sent since last asked."""
@@ -63,7 +68,9 @@ class Theirs:
 
 
 def _may_do_io(block_jobs: list[Reply]) -> bool:
-    return any(job["status"] in ("running", "ready") and job["speed"] == 0 for job in block_jobs)
+    working = [job for job in block_jobs if job["status"] in ("running", "ready")]
+    # A job that its limit holds has done at least one request.
+    return any(job["busy"] or not job["speed"] or not job["offset"] for job in working)
 
 
 def _make_images(folder: Path) -> None:

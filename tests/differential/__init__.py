@@ -1,0 +1,1 @@
+"""Our modern jobs beside the real QEMU, command by command."""

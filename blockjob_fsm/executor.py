@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from blockjob_fsm.clock import Clock, RealClock
+from blockjob_fsm.errors import IllegalStep
 
 Task = Callable[[], None]
 
@@ -231,6 +232,21 @@ class Executor:
             if patience_s is None:
                 return False
             self._tick.wait(patience_s)
+        return True
+
+    def pump_until(self, done: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Without workers: do the work on this thread until `done`; False if time is up first.
+
+        Raises IllegalStep where nothing that is pending can end the wait.
+        """
+        until_ns = None if timeout_s is None else self.now_ns() + int(timeout_s * 1e9)
+        while not done():
+            if until_ns is not None and self.now_ns() >= until_ns:
+                return False
+            if not self.pump(until_ns):
+                if until_ns is not None:
+                    return False
+                raise IllegalStep("nothing that is pending can end this wait")
         return True
 
     def next_wake_ns(self) -> int | None:

@@ -294,22 +294,9 @@ class LiveGroup:
         if self._is_carried_here():
             raise RuntimeError("a job's own listener or callback cannot wait for its group")
         if not self.executor.workers:
-            return self._pump_until(done, timeout_s)
+            return self.executor.pump_until(done, timeout_s)
         with self.executor.waiting(), self._changed:
             return self._changed.wait_for(lambda: done() and self._is_at_rest(), timeout_s)
 
     def _is_at_rest(self) -> bool:
         return not self._outbox and self._carrier is None
-
-    def _pump_until(self, done: Callable[[], bool], timeout_s: float | None) -> bool:
-        """Without workers the waiting thread does the work; what can never end is said."""
-        executor = self.executor
-        until_ns = None if timeout_s is None else executor.now_ns() + int(timeout_s * 1e9)
-        while not done():
-            if until_ns is not None and executor.now_ns() >= until_ns:
-                return False
-            if not executor.pump(until_ns):
-                if until_ns is not None:
-                    return False
-                raise IllegalStep("nothing that is pending can end this wait")
-        return True

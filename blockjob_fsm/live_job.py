@@ -263,26 +263,13 @@ class LiveJob:
 
     def _wait_until(self, done: Callable[[], bool], timeout_s: float | None) -> bool:
         if not self._executor.workers:
-            return self._pump_until(done, timeout_s)
+            return self._executor.pump_until(done, timeout_s)
         with self._lock:
             if self._changed is None:
                 self._changed = self._executor.host.condition()
             changed = self._changed
         with self._executor.waiting(), changed:
             return changed.wait_for(done, timeout_s)
-
-    def _pump_until(self, done: Callable[[], bool], timeout_s: float | None) -> bool:
-        """Without workers the waiting thread does the work; what can never end is said."""
-        executor = self._executor
-        until_ns = None if timeout_s is None else executor.now_ns() + int(timeout_s * 1e9)
-        while not done():
-            if until_ns is not None and executor.now_ns() >= until_ns:
-                return False
-            if not executor.pump(until_ns):
-                if until_ns is not None:
-                    return False
-                raise IllegalStep("nothing that is pending can end this wait")
-        return True
 
     def _notify(self) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from blockjob_fsm.bodies.requests import Body
-from blockjob_fsm.declaration import has_release
+from blockjob_fsm.declaration import Event, has_release
 from blockjob_fsm.errors import QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor
@@ -146,6 +146,10 @@ class ModernBlockJob:
     def change(self, *, write_blocking: bool) -> None:
         """Change a mirror's copy mode, since 8.2."""
         self._group.verb(self.id, words.CHANGE(write_blocking))
+
+    def verb(self, event: Event) -> None:
+        """Any of the verbs above, as the event that it is."""
+        self._group.verb(self.id, event)
 
     # For whoever owns the device; each waits.
 

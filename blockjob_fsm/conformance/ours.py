@@ -18,10 +18,12 @@ from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.bodies.requests import Body, CopyDirty, GetLength, IoOutcome, IoRequest, Length
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.clock import ManualClock
-from blockjob_fsm.conformance.arguments import Refusal, integer, policy, string, sync
+from blockjob_fsm.command_forms import COMMAND_FORMS, CommandForm
+from blockjob_fsm.conformance.arguments import Refusal, policy, sync
 from blockjob_fsm.conformance.nodes import Node, Nodes, Unsupported
 from blockjob_fsm.conformance.subject import Arguments, Reply
-from blockjob_fsm.errors import BlockJobNotFound, JobNotFound, QmpError
+from blockjob_fsm.declaration import has_release
+from blockjob_fsm.errors import QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor, ThreadHost
 from blockjob_fsm.lifecycles.modern import modern
@@ -77,10 +79,9 @@ class Ours:
             "block-commit": self._block_commit,
             "quit": self._quit,
         }
-        for family in ("job", "block-job"):
-            for verb in ("pause", "resume", "complete", "finalize", "dismiss", "cancel"):
-                self._commands[f"{family}-{verb}"] = partial(self._verb, family, verb)
-        self._commands["block-job-set-speed"] = partial(self._verb, "block-job", "set-speed")
+        for form in COMMAND_FORMS:
+            if has_release(profile, form.since):
+                self._commands[form.name] = partial(self._verb, form)
 
     def execute(self, command: str, arguments: Arguments) -> Reply:
         """The reply: {"return": ...} or {"error": {class, desc}}. Raises Unsupported."""
@@ -113,28 +114,16 @@ class Ours:
 
     # Verbs.
 
-    def _verb(self, family: str, verb: str, arguments: Arguments) -> None:
-        takes_id = family == "job" or verb in ("finalize", "dismiss")
-        given = dict(arguments)
-        job_id = string(given, "id" if takes_id else "device")
-        speed = integer(given, "speed") if verb == "set-speed" else 0
-        force = bool(given.pop("force", False)) if family == "block-job" else True
-        if given:
-            raise Refusal(f"Parameter '{next(iter(given))}' is unexpected")
-        job = self._find(job_id, family)
-        match verb:
-            case "cancel":
-                job.user_cancel(force=force)
-            case "set-speed":
-                job.set_speed(speed)
-            case _:
-                getattr(job, verb)()
-
-    def _find(self, job_id: str, family: str) -> ModernBlockJob:
+    def _verb(self, form: CommandForm, arguments: Arguments) -> None:
+        problem = form.problem(arguments)
+        if problem is not None:
+            raise Refusal(problem)
+        job_id = arguments[form.member]
         for known in self._jobs:
             if known.job.id == job_id and not known.is_gone:
-                return known.job
-        raise JobNotFound() if family == "job" else BlockJobNotFound(job_id)
+                known.job.verb(form.event(arguments))
+                return
+        raise form.not_found(job_id)
 
     # Commands that make jobs.
 

@@ -73,7 +73,7 @@ class CopierBackup(Backup):
     """A backup as it is since 5.1: a copier beside the job copies, and the job looks in.
 
     Its errors wait until the job does: one that is paused looks when it goes on, and one that is
-    cancelled never does.
+    cancelled never does. What failed is tried again before anything behind it.
     """
 
     is_unseen: bool = False
@@ -81,7 +81,8 @@ class CopierBackup(Backup):
     def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
         after = Backup.on_outcome(self, outcome, control)
         if isinstance(outcome, Mirrored) and outcome.errno:
-            return replace(after, stage=Stage.SLEEP, delay_ns=0, is_unseen=True)
+            failed = outcome.first + outcome.copied
+            return replace(after, stage=Stage.SLEEP, delay_ns=0, is_unseen=True, cursor=failed)
         if isinstance(outcome, Woken) and self.is_unseen and not outcome.leaving:
             return replace(after, stage=Stage.COPY_ERROR, is_unseen=False)
         return after

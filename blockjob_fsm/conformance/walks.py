@@ -37,6 +37,8 @@ VERBS = (
     ("job-cancel", "id"),
     ("block-job-set-speed", "device"),
 )
+#: what the job on the chain may be: after a stream a commit of the active layer has long extents
+CHAIN_KINDS = (("block-stream", "block-commit"), ("active", "block-commit"))
 SMALL = {"x-perf": {"max-chunk": 65536, "max-workers": 1, "use-copy-range": False}}
 
 
@@ -69,10 +71,13 @@ def draw(seed: int) -> Session:
     """The session of a seed: 10 to 30 steps."""
     chance = random.Random(seed)
     slots = chance.sample(("j0", "j1", "j2"), chance.randrange(1, 4))
+    kinds = chance.choice(CHAIN_KINDS)
     setup = tuple(_setup(chance, slots))
-    steps = [_start(chance, slot) for slot in slots]
+    steps = [_start(chance, slot, kinds) for slot in slots]
     limits = (0, -1) if "inject-error" in json.dumps(setup) else (0, 0, 1, 2, -1)
-    steps += [_step(chance, slots, limits) for _ in range(chance.randrange(10, 31) - len(steps))]
+    steps += [
+        _step(chance, slots, limits, kinds) for _ in range(chance.randrange(10, 31) - len(steps))
+    ]
     return Session(seed, setup, tuple(steps))
 
 
@@ -114,7 +119,7 @@ def _pair(slot: str) -> tuple[str, str]:
     return f"src{number}", f"dst{number}"
 
 
-def _start(chance: random.Random, slot: str) -> tuple[str, Arguments]:
+def _start(chance: random.Random, slot: str, kinds: tuple[str, ...]) -> tuple[str, Arguments]:
     options: Arguments = {"job-id": slot}
     if chance.random() < 0.7:
         options["speed"] = chance.choice((0, 1, 1, 2))
@@ -122,7 +127,7 @@ def _start(chance: random.Random, slot: str) -> tuple[str, Arguments]:
         if chance.random() < 0.5:
             options[name] = chance.random() < 0.4
     if slot == "j2":
-        kind = chance.choice(("block-stream", "block-commit", "active"))
+        kind = chance.choice(kinds)
         if kind == "block-stream":
             return kind, {"device": "top", **options}
         middle = {"top-node": "mid"} if kind == "block-commit" else {}
@@ -145,12 +150,12 @@ def _policies(chance: random.Random) -> Arguments:
 
 
 def _step(
-    chance: random.Random, slots: list[str], limits: tuple[int, ...]
+    chance: random.Random, slots: list[str], limits: tuple[int, ...], kinds: tuple[str, ...]
 ) -> tuple[str, Arguments]:
     kind = chance.random()
     slot = chance.choice(slots)
     if kind < 0.1:
-        return _start(chance, slot)
+        return _start(chance, slot, kinds)
     if kind < 0.15:
         return "transaction", {"actions": []}
     pairs = [name for name in slots if name != "j2"]
@@ -165,7 +170,7 @@ def _step(
 
 def _backup(chance: random.Random, slot: str) -> Arguments:
     while True:
-        command, arguments = _start(chance, slot)
+        command, arguments = _start(chance, slot, ())
         if command == "blockdev-backup":
             return arguments
 

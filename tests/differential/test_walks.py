@@ -7,7 +7,7 @@ from blockjob_fsm.conformance.ours import Ours
 from blockjob_fsm.conformance.walks import Outcome, Session, compare, draw, shrunk
 from tests.modern.test_rows import LEGAL
 
-SESSIONS = 160
+SESSIONS = 150
 PER_TEST = 10
 
 

@@ -16,6 +16,7 @@
     ├── NotSupported             the job type lacks the operation
     │                            since the job API of 2.12:
     ├── JobNotFound              no job of that id
+    ├── JobIdInUse               a job of that id, perhaps over and not dismissed
     ├── BlockJobNotFound         no block job of that id
     ├── CannotAcceptVerb         the verb is not for the job's status
     ├── JobAlreadyPaused         the user has paused the job before
@@ -150,6 +151,12 @@ class JobNotFound(QmpError):
     """No job has the id."""
 
     text = "Job not found"
+
+
+class JobIdInUse(QmpError):
+    """A job has the id already; it keeps it until it is dismissed."""
+
+    text = "Job ID '{}' already in use"
 
 
 class BlockJobNotFound(QmpError):

@@ -17,14 +17,14 @@ from typing import Any
 
 from blockjob_fsm.bodies.requests import Do, Failed, Finish, IoOutcome, IoRequest, Noted, Outcome
 from blockjob_fsm.declaration import Event, Lifecycle, Refused
-from blockjob_fsm.errors import IllegalStep
+from blockjob_fsm.errors import IllegalStep, JobIdInUse
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor, Timer
 from blockjob_fsm.job import ArmTimer, Effect, Emit, Input, Perform, Signal, Submit
 from blockjob_fsm.job_group import JobGroup, deliver
 from blockjob_fsm.lifecycles import modern_words as words
 from blockjob_fsm.lifecycles.modern_words import ModernControl
-from blockjob_fsm.lifecycles.transaction import Transaction
+from blockjob_fsm.lifecycles.transaction import Due, Transaction
 from blockjob_fsm.machine import machine_of
 from blockjob_fsm.modern_job import ModernJob, has_rest, rest_of
 from blockjob_fsm.operations.base import Operations
@@ -38,7 +38,7 @@ REPORT_NS = 100_000_000
 
 @dataclass(slots=True)
 class Member:
-    """What a live job has beside its value. `released`: the device is free again."""
+    """What a live job has beside its value."""
 
     id: str
     device: Drive
@@ -46,7 +46,6 @@ class Member:
     callback: Callable[[Any, int], object] | None = None
     opaque: object = None
     on_event: Callable[[QmpEvent], object] | None = None
-    released: bool = False
     timer: int = 0
     alarm: Timer | None = field(default=None)
 
@@ -74,13 +73,14 @@ class LiveGroup:
         self._members: dict[str, Member] = {}
         self._outbox: deque[tuple[Member, Effect | None]] = deque()
         self._carrier: int | None = None
-        self._walking = False
 
     # Members.
 
     def add(self, member: Member, value: ModernJob) -> None:
-        """Take a member in, as the newest; it has not been created yet."""
+        """Take a member in, as the newest; it has not been created yet. Raises JobIdInUse."""
         with self._changed:
+            if member.id in self._members:
+                raise JobIdInUse(member.id)
             jobs = (value, *self._group.jobs)
             members = (value.id, *self._group.transaction.members)
             transaction = replace(self._group.transaction, members=members)
@@ -91,17 +91,12 @@ class LiveGroup:
         """A member's present value; its last one when it is gone."""
         return self._group.job(member)
 
-    @property
-    def values(self) -> tuple[ModernJob, ...]:
-        """All members that were ever added, newest first."""
-        return self._group.jobs
-
     # Inputs.
 
     def verb(self, member: str, event: Event) -> None:
         """A user's verb; raises the declared refusal, with nothing changed."""
         with self._changed:
-            while self._walking and not self._is_carried_here():
+            while self._preparing() and not self._is_carried_here():
                 self._changed.wait()
             self._take(member, Input(event, self.executor.now_ns()))
         self._carry_out()
@@ -120,6 +115,7 @@ class LiveGroup:
         self._carry_out()
 
     def _take(self, member: str, given: Input) -> None:
+        preparing = self._preparing()
         result = deliver(self._group, member, given, self._fire)
         if isinstance(result, Refused):
             if result.refusal is None:
@@ -128,11 +124,15 @@ class LiveGroup:
         self._group = result.group
         for name, effect in result.effects:
             self._queue(self._members[name], effect)
-        due = result.waits_for
-        if due is not None and due.kind is words.PREPARE:
-            self._walking = True
+        due = self._preparing()
+        if due is not None and due != preparing:
             self._outbox.append((self._members[due.member], None))
         self._changed.notify_all()
+
+    def _preparing(self) -> Due | None:
+        """The prepare step that is due, and so under way or about to be."""
+        due = self._group.due()
+        return due if due is not None and due.kind is words.PREPARE else None
 
     def _queue(self, member: Member, effect: Effect) -> None:
         """Under the lock. Timers are set here, so that a stale one can be told from a live one."""
@@ -215,23 +215,14 @@ class LiveGroup:
             case words.ABORT:
                 self._rest(member)
             case words.CLEAN:
-                self._clean(member)
+                try:
+                    member.operations.close()
+                finally:
+                    member.device.release()
             case words.CALL_BACK:
                 if member.callback is not None:
                     self.executor.let_go()
                     member.callback(member.opaque, self.value(member.id).control.ret)
-            case words.RELEASE:
-                # A job that was never finalized has its device still.
-                self._clean(member)
-
-    def _clean(self, member: Member) -> None:
-        if member.released:
-            return
-        member.released = True
-        try:
-            member.operations.close()
-        finally:
-            member.device.release()
 
     # The driver's own work after the body's return, on the carrier's thread.
 
@@ -241,7 +232,6 @@ class LiveGroup:
             ret = self._rest(member)
         finally:
             with self._changed:
-                self._walking = False
                 self._take(member.id, Input(words.PREPARE(ret), self.executor.now_ns()))
 
     def _rest(self, member: Member) -> int:
@@ -273,8 +263,8 @@ class LiveGroup:
             outcome = member.operations.carry_out(request, stop)
         except BaseException:
             # Our own mistake, not the disk's; still the device must not stay taken for ever.
-            failed = Failed(errno_codes.EIO)
-            self.happens(member.id, words.IO_DONE(), failed)
+            self.happens(member.id, words.CANCEL())
+            self.happens(member.id, words.IO_DONE(), Failed(errno_codes.EIO))
             raise
         self.happens(member.id, words.IO_DONE(), outcome)
 

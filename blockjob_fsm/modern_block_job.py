@@ -70,8 +70,8 @@ class ModernBlockJob:
 
         `group` None is a transaction of its own under `MODERN`. Speed is in bytes per second, 0 for
         no limit. `completable` None follows from the type: a mirror is, and so is a commit of the
-        active layer, which has to be said. Raises DeviceInUse, or NegativeSpeed after the job was
-        created and is gone again.
+        active layer, which has to be said. Raises DeviceInUse, JobIdInUse within the
+        group, or NegativeSpeed after the job was created and is gone again.
         """
         group = group or LiveGroup(executor, MODERN)
         job = cls(device, job_id or device.name, group)
@@ -85,7 +85,12 @@ class ModernBlockJob:
         leaks &= has_release(group.lifecycle.profile, since="", until=LIMIT_KEPT_SINCE)
         member = Member(job.id, device, operations, callback, opaque, on_event)
         job._claim(operations)
-        group.add(member, ModernJob(job_type, job.id, control, body, leaks=leaks))
+        try:
+            group.add(member, ModernJob(job_type, job.id, control, body, leaks=leaks))
+        except QmpError:
+            operations.close()
+            device.release()
+            raise
         group.happens(job.id, words.CREATE())
         try:
             group.verb(job.id, words.SET_SPEED(speed))

@@ -24,6 +24,7 @@ WIRE = [
     (errors.InvalidParameter, "GenericError", "Invalid parameter 'virtio0'"),
     (errors.NotSupported, "GenericError", "Not supported"),
     (errors.JobNotFound, "GenericError", "Job not found"),
+    (errors.JobIdInUse, "GenericError", "Job ID 'virtio0' already in use"),
     (errors.BlockJobNotFound, "DeviceNotActive", "Block job 'virtio0' not found"),
     (
         errors.CannotAcceptVerb,

@@ -23,7 +23,7 @@ from blockjob_fsm.conformance.arguments import Refusal, policy, sync
 from blockjob_fsm.conformance.nodes import Node, Nodes, Unsupported
 from blockjob_fsm.conformance.subject import Arguments, Reply
 from blockjob_fsm.declaration import has_release
-from blockjob_fsm.errors import QmpError
+from blockjob_fsm.errors import JobIdInUse, QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor, ThreadHost
 from blockjob_fsm.lifecycles.modern import modern
@@ -234,7 +234,7 @@ class Ours:
             raise Unsupported("a job without an id")
         self._refuse_in_use(kind, node)
         if any(known.job.id == job_id and not known.is_gone for known in self._jobs):
-            raise Refusal(f"Job ID '{job_id}' already in use")
+            raise JobIdInUse(job_id)
         job = ModernBlockJob.create(
             kind,
             node.drive,

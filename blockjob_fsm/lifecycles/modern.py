@@ -33,6 +33,7 @@ from blockjob_fsm.lifecycles.modern_words import (
     ARM_TIMER,
     BUSY,
     CANCELLED,
+    CLEAN,
     COMPLETABLE,
     CREATE,
     DEFER,
@@ -99,7 +100,7 @@ _BIRTH = (
         (Status.CREATED,),
         Status.NULL,
         "what is refused only after the job was made leaves no job",
-        does=(EMIT_STATUS, RELEASE),
+        does=(CLEAN, EMIT_STATUS, RELEASE),
     ),
     Rule(
         (START,),

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from blockjob_fsm import modern_jobs
+from blockjob_fsm.bodies.requests import Copy, IoOutcome, IoRequest
+from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.error_action import OnError
-from blockjob_fsm.errors import CannotAcceptVerb, DeviceInUse, JobPaused, NegativeSpeed
+from blockjob_fsm.errors import CannotAcceptVerb, DeviceInUse, JobIdInUse, JobPaused, NegativeSpeed
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.lifecycles.modern_words import Place, Status
 from blockjob_fsm.modern_block_job import ModernBlockJob
+from blockjob_fsm.operations.base import Stop
+from blockjob_fsm.operations.stream import StreamOperations
 from blockjob_fsm.storage import Drive, MemoryDevice, read_chain
-from blockjob_fsm.storage.faults import Fault, FaultyDevice
+from blockjob_fsm.storage.faults import Fault, FaultyDevice, Gate
 from tests.modern.live import CHUNK, CONTENT, Bench, disk, started
 
 
@@ -186,3 +190,55 @@ def test_a_softly_cancelled_active_commit_leaves_the_chain(bench: Bench) -> None
     job.user_cancel()
     assert job.wait(timeout_s=20)
     assert (drive.medium, top.backing, job.control.ret) == (top, base, 0)
+
+
+def test_a_drain_during_a_prepare_step_is_only_counted(bench: Bench) -> None:
+    gate = Gate()
+    top = FaultyDevice(
+        MemoryDevice(len(CONTENT), backing=disk("base")), Fault("change_backing", hold=gate)
+    )
+    job = modern_jobs.stream(
+        Drive("j0", top), executor=bench.executor, auto_finalize=False, auto_dismiss=False
+    )
+    bench.jobs.append(job)
+    assert job.wait(Status.PENDING, timeout_s=20)
+    finalizing = threading.Thread(target=job.finalize)
+    finalizing.start()
+    gate.wait_until_reached()
+    job.drain_begin()
+    job.drain_end()
+    gate.release()
+    finalizing.join(20)
+    assert (job.status, job.control.ret, top.struck()) == (Status.CONCLUDED, 0, (1,))
+
+
+def test_a_crash_in_an_operation_cancels_the_job_whatever_its_policy() -> None:
+    class Crashing(StreamOperations):
+        """Operations that break one of the library's own promises."""
+
+        def answer(self, request: IoRequest, stop: Stop) -> IoOutcome:
+            assert not isinstance(request, Copy), "our mistake"
+            return super().answer(request, stop)
+
+    executor = Executor(workers=0)
+    drive = Drive("j0", MemoryDevice(len(CONTENT), backing=disk("base")))
+    body = Stream(on_error=OnError.IGNORE)
+    job = ModernBlockJob.create(
+        "stream", drive, executor=executor, body=body, operations=Crashing(drive)
+    )
+    job.start()
+    with pytest.raises(AssertionError, match="our mistake"):
+        executor.run_pending()
+    executor.run_pending()
+    assert (job.status, job.control.force_cancelled, drive.in_use) == (Status.NULL, True, False)
+
+
+def test_an_id_is_used_once_in_a_group(bench: Bench) -> None:
+    group = bench.group()
+    bench.backup("j0", group)
+    drive = Drive("other", disk("other"))
+    with pytest.raises(JobIdInUse, match="'j0' already in use"):
+        modern_jobs.backup(
+            drive, MemoryDevice(len(CONTENT)), executor=bench.executor, group=group, job_id="j0"
+        )
+    assert not drive.in_use

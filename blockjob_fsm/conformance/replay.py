@@ -22,7 +22,10 @@ Record = dict[str, Any]
 
 @dataclass(slots=True)
 class Step:
-    """One command and what followed it; `jobs` None: nobody looked when it was quiet."""
+    """One command and what followed it; `jobs` None: nobody looked when it was quiet.
+
+    `number` is the command's in a recording, which its events refer to.
+    """
 
     command: str
     arguments: Record
@@ -30,6 +33,7 @@ class Step:
     events: list[tuple[str, Record]] = field(default_factory=list)
     jobs: list[Record] | None = None
     block_jobs: list[Record] | None = None
+    number: int = -1
 
     def canonical(self, ignored: Ignored) -> Record:
         """What of it is compared; `ignored` remembers errors from step to step."""
@@ -82,25 +86,19 @@ def _steps(records: Iterable[Record]) -> Iterator[Step]:
         match record["t"]:
             case "event":
                 # Events that came before the reply are the command's whose reply comes next.
-                waits = "in" in record and (step is None or record["in"] != _number(step))
+                waits = "in" in record and (step is None or record["in"] != step.number)
                 (early if waits or step is None else step.events).append(
                     (record["name"], record["data"])
                 )
             case "cmd":
                 if step is not None:
                     yield step
-                step = Step(record["exec"], record.get("args") or {}, record.get("err"))
-                step.arguments = {"": record["n"], **step.arguments}
-                step.events, early = early, []
+                step = Step(record["exec"], record.get("args") or {}, record.get("err"), early)
+                step.number, early = record["n"], []
             case "snap" if step is not None and record.get("quiet"):
                 step.jobs, step.block_jobs = record["jobs"], record["block_jobs"]
     if step is not None:
         yield step
-
-
-def _number(step: Step) -> int:
-    number: int = step.arguments[""]
-    return number
 
 
 def differences(recording: Recording, subject: Subject) -> Iterator[Difference]:
@@ -111,13 +109,12 @@ def differences(recording: Recording, subject: Subject) -> Iterator[Difference]:
         subject.execute(record["exec"], record["args"])
     theirs, ours = Ignored(), Ignored()
     for number, step in enumerate(recording.steps):
-        arguments = {key: value for key, value in step.arguments.items() if key}
-        reply = subject.execute(step.command, arguments)
+        reply = subject.execute(step.command, step.arguments)
         subject.settle()
         jobs, block_jobs = subject.query()
-        found = Step(step.command, arguments, reply.get("error"), subject.take_events())
+        found = Step(step.command, step.arguments, reply.get("error"), subject.take_events())
         found.jobs = None if step.jobs is None else jobs
         found.block_jobs = None if step.block_jobs is None else block_jobs
         expected, done = step.canonical(theirs), found.canonical(ours)
         if expected != done:
-            yield Difference(number, f"{step.command} {json.dumps(arguments)}", expected, done)
+            yield Difference(number, f"{step.command} {json.dumps(step.arguments)}", expected, done)

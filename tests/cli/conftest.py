@@ -19,6 +19,10 @@ from blockjob_fsm.storage.device import BlockDevice, chain, read_chain
 from blockjob_fsm.storage.qcow2 import Qcow2File
 from tests.tidy.sources import ROOT
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs so, and the commands started here would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 MIB = 1 << 20
 PATIENCE_S = 30.0
 COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "blockjob_fsm.cli"]

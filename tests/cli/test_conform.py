@@ -23,3 +23,9 @@ def test_without_the_daemon_it_names_the_package(
     run = blockjob("conform", "--qemu")
     assert run.status == 2
     assert "install qemu-system-common" in run.err
+
+
+def test_whom_to_compare_with_has_to_be_said(blockjob: Blockjob) -> None:
+    run = blockjob("conform")
+    assert (run.status, run.out) == (2, "")
+    assert "give --qemu" in run.err

@@ -242,10 +242,6 @@ class Qcow2File(BlockDevice):
         run = self._metadata.run(offset, length)
         return (run.host, run.length) if run.state == DATA else None
 
-    def host_fileno(self) -> int:
-        """Descriptor of the file that `host_extent` speaks of."""
-        return self._host.descriptor
-
     # Writing.
 
     def write(self, offset: int, data: Data) -> None:

@@ -84,13 +84,7 @@ class ModernBlockJob:
         leaks = job_type not in NEVER_LEAKING_TYPES
         leaks &= has_release(group.lifecycle.profile, since="", until=LIMIT_KEPT_SINCE)
         member = Member(job.id, device, operations, callback, opaque, on_event)
-        job._claim(operations)
-        try:
-            group.add(member, ModernJob(job_type, job.id, control, body, leaks=leaks))
-        except QmpError:
-            operations.close()
-            device.release()
-            raise
+        job._join(member, ModernJob(job_type, job.id, control, body, leaks=leaks))
         group.happens(job.id, words.CREATE())
         try:
             group.verb(job.id, words.SET_SPEED(speed))
@@ -99,10 +93,15 @@ class ModernBlockJob:
             raise
         return job
 
-    def _claim(self, operations: Operations) -> None:
+    def _join(self, member: Member, value: ModernJob) -> None:
         self.device.claim(self)
         try:
-            operations.begin()
+            member.operations.begin()
+            try:
+                self._group.add(member, value)
+            except QmpError:
+                member.operations.close()
+                raise
         except BaseException:
             self.device.release()
             raise

@@ -9,28 +9,22 @@ from __future__ import annotations
 import errno as errno_codes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from blockjob_fsm.bodies.requests import Body
-from blockjob_fsm.declaration import Event, has_release
+from blockjob_fsm.declaration import Event
 from blockjob_fsm.errors import QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.lifecycles import modern_words as words
 from blockjob_fsm.lifecycles.modern import MODERN
+from blockjob_fsm.lifecycles.modern_drivers import driver_of
 from blockjob_fsm.lifecycles.modern_words import ModernControl, Status
 from blockjob_fsm.live_group import LiveGroup, Member
 from blockjob_fsm.modern_job import JobInfo, ModernJob
 from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.storage.drive import Drive
-
-#: the types that can be asked to complete, and cancelled softly
-COMPLETABLE_TYPES = ("mirror",)
-CHANGEABLE_TYPES = ("mirror",)
-#: its limiter sits in the copier, where no early entry of the job gets past it
-NEVER_LEAKING_TYPES = ("backup",)
-#: from this release on a job that is entered early goes on sleeping for its limit
-LIMIT_KEPT_SINCE = "8.1"
 
 
 class ModernBlockJob:
@@ -75,14 +69,11 @@ class ModernBlockJob:
         """
         group = group or LiveGroup(executor, MODERN)
         job = cls(device, job_id or device.name, group)
-        control = ModernControl(
-            completable=job_type in COMPLETABLE_TYPES if completable is None else completable,
-            changeable=job_type in CHANGEABLE_TYPES,
-            auto_finalize=auto_finalize,
-            auto_dismiss=auto_dismiss,
-        )
-        leaks = job_type not in NEVER_LEAKING_TYPES
-        leaks &= has_release(group.lifecycle.profile, since="", until=LIMIT_KEPT_SINCE)
+        driver = driver_of(job_type)
+        control = driver.control(auto_finalize=auto_finalize, auto_dismiss=auto_dismiss)
+        if completable is not None:
+            control = replace(control, completable=completable)
+        leaks = driver.leaks(group.lifecycle.profile)
         member = Member(job.id, device, operations, callback, opaque, on_event)
         job._join(member, ModernJob(job_type, job.id, control, body, leaks=leaks))
         group.happens(job.id, words.CREATE())

@@ -105,7 +105,7 @@ def modern_claims_of(invariant: Invariant) -> tuple[str, ...]:
     return tuple(dict.fromkeys(mine))
 
 
-def models_of(name: str, release: str) -> tuple[str, ...]:
+def models_of(name: str) -> tuple[str, ...]:
     """The models of which a claim is made."""
-    made = modern_scenarios(release)
+    made = modern_scenarios()
     return tuple(one.name for one in made if name in {claim.name for claim in one.claims})

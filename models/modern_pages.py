@@ -80,7 +80,7 @@ def _claims() -> Iterator[str]:
 
 def _made(name: str) -> str:
     """The models of a claim, or how many there are."""
-    models = models_of(name, _NEWEST)
+    models = models_of(name)
     return ", ".join(models) if len(models) < 4 else f"{len(models)} models"
 
 
@@ -97,7 +97,7 @@ def _models() -> Iterator[str]:
     stored = manifest()
     rows = [
         (f"`{model}`", *(_figures(stored[name][model]) for name in MODERN_LIFECYCLES))
-        for model in modern_models(f"modern-{_NEWEST}")
+        for model in modern_models()
     ]
     return table(("model", *MODERN_LIFECYCLES.values()), rows)
 

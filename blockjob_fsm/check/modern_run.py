@@ -29,9 +29,9 @@ _NEVER_IN_GROUPS = {(Status.UNDEFINED, Status.CREATED), (Status.CREATED, Status.
 _EDGES = "each change of status that the table allows is taken"
 
 
-def modern_models(lifecycle: str) -> tuple[str, ...]:
-    """The models of a release, in the order in which a mutant is tried on them."""
-    return tuple(one.name for one in modern_scenarios(MODERN_LIFECYCLES[lifecycle]))
+def modern_models() -> tuple[str, ...]:
+    """The models of every release, in the order in which a mutant is tried on them."""
+    return tuple(one.name for one in modern_scenarios())
 
 
 @cache
@@ -54,7 +54,7 @@ def check_modern(
         max_states = min(max_states, MOST_OF_A_MUTANT)
         changed = mutants_of(lifecycle)[mutant]
         rows, walk = changed.of(rows), changed.walk
-    scenario = next(one for one in modern_scenarios(release) if one.name == model)
+    scenario = next(one for one in modern_scenarios() if one.name == model)
     space = explore(scenario.model(rows, walk), max_states)
     judged = judge(model, space, claimed_for(scenario.claims, release), FAIR)
     edges = (_every_edge(scenario, space),) if scenario.takes_every_edge else ()

@@ -7,15 +7,16 @@ leaving out what a lone job has shown already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 
 from blockjob_fsm.check.liveness import Fairness
 from blockjob_fsm.check.modern_group import OF_TRANSACTION, GroupModel
-from blockjob_fsm.declaration import EventKind, Lifecycle, has_release
+from blockjob_fsm.declaration import EventKind, Lifecycle
 from blockjob_fsm.error_action import ErrorAction, IoStatus
 from blockjob_fsm.guards import Value
 from blockjob_fsm.lifecycles import modern_words as words
+from blockjob_fsm.lifecycles.modern_drivers import ACTIVE_COMMIT, BACKUP, CREATE, MIRROR
 from blockjob_fsm.lifecycles.modern_words import ModernControl
 from blockjob_fsm.lifecycles.transaction import Transaction
 from blockjob_fsm.properties import Property
@@ -33,9 +34,9 @@ _FAIR = (
 #: the world, the transaction and pause points go on, of every member; users need not
 FAIR = Fairness(frozenset(f"{whose}{kind}" for kind in _FAIR for whose in ("", "other-")))
 
-_AUTO, _MANUAL = ModernControl(), ModernControl(auto_finalize=False, auto_dismiss=False)
-_MIRROR = ModernControl(completable=True)
-_MANUAL_MIRROR = replace(_MANUAL, completable=True)
+#: a backup stands for all that only end by themselves, an active commit for all that do not
+_AUTO, _MANUAL = BACKUP.control(), BACKUP.control(auto_finalize=False, auto_dismiss=False)
+_MIRROR = ACTIVE_COMMIT.control()
 #: of groups: one speed, one error, sleeps with a timer
 _FEW: dict[str, tuple[Value, ...]] = {
     "new_speed": (-1,),
@@ -86,27 +87,25 @@ class ModernScenario:
         )
 
 
-def modern_scenarios(profile: str) -> tuple[ModernScenario, ...]:
-    """Every scenario of a release, lone jobs first."""
-    return (*_lone_jobs(profile), *_groups())
+def modern_scenarios() -> tuple[ModernScenario, ...]:
+    """Every scenario, lone jobs first."""
+    return (*_lone_jobs(), *_groups())
 
 
-def _lone_jobs(profile: str) -> Iterator[ModernScenario]:
+def _lone_jobs() -> Iterator[ModernScenario]:
     yield ModernScenario(
         "plain",
-        ((replace(_AUTO, block_job=False, auto_dismiss=False),),),
+        ((CREATE.control(),),),
         claims_with("automatic", "kept", but=("told", "told-cancelled", "passes", *_STOPS)),
         left_out=frozenset({words.ERROR}),
     )
     flags = tuple(
-        (ModernControl(auto_finalize=finalizes, auto_dismiss=dismisses),)
+        (BACKUP.control(auto_finalize=finalizes, auto_dismiss=dismisses),)
         for finalizes, dismisses in product((True, False), repeat=2)
     )
     speeds: dict[str, tuple[Value, ...]] = {"new_speed": (-1, 0, 1, 2)}
     yield ModernScenario("job", flags, claims_with("automatic", "manual", "kept"), speeds)
-    mirrors: tuple[ModernControl, ...] = (_MIRROR, _MANUAL_MIRROR)
-    if has_release(profile, "8.2"):
-        mirrors = (_MIRROR, replace(_MANUAL_MIRROR, changeable=True))
+    mirrors = (_MIRROR, MIRROR.control(auto_finalize=False, auto_dismiss=False))
     told = ("manual", "kept", "in-step", "softly", "completes", "completes-late", "pivots", "holds")
     claims = claims_with(*told, "softly-parked", "automatic", "soft-late", "writes-block")
     yield ModernScenario("mirror", tuple((one,) for one in mirrors), claims)

@@ -127,7 +127,7 @@ def _share_out(jobs: list[_Job], workers: int) -> list[tuple[Row, ...]]:
 def models(lifecycle: str = "classic", *, proving: bool = True) -> tuple[str, ...]:
     """The models of a run in order; the proofs only where z3 is installed."""
     if lifecycle in MODERN_LIFECYCLES:
-        return modern_models(lifecycle)
+        return modern_models()
     proofs = (INDUCTION,) if proving and find_spec("z3") else ()
     return (CONTROL, *proofs, *(scenario.name for scenario in scenarios()))
 

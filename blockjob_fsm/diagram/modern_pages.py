@@ -13,15 +13,16 @@ from blockjob_fsm.diagram.changes import changes
 from blockjob_fsm.diagram.gallery import picture_of, picture_of_changes
 from blockjob_fsm.diagram.markdown import fenced, rows, section, table
 from blockjob_fsm.diagram.pages import drawn, event_section, page
-from blockjob_fsm.diagram.tables import Code, Table
+from blockjob_fsm.diagram.tables import Cell, Code, Table
 from blockjob_fsm.diagram.words import listed
 from blockjob_fsm.guards import Control
+from blockjob_fsm.lifecycles.modern_drivers import DRIVERS, MIRROR, Driver
 
 Lifecycles = tuple[Lifecycle[Control], ...]
 #: what a release changed for clients without changing a row
 _BEYOND_ROWS = {
     "7.2": "one lock guards the fields of all jobs: no client can tell",
-    "8.1": "a limited delay that was cut short is asked for again: a matter of bodies, not of rows",
+    MIRROR.limit_kept_since: "a limited delay that was cut short is asked for again, see the kinds",
     "10.1": "block-job-pause, -resume, -complete, -finalize, -dismiss are deprecated for job-*",
 }
 
@@ -44,6 +45,12 @@ def modern_lifecycle_page(releases: Lifecycles) -> str:
         "what changed between any two releases: a release between two of those listed here has "
         "the rules of the older one.",
         section("The statuses", fenced(picture_of(newest, "overview").graph)),
+        section(
+            "The kinds of job",
+            "What of a job's lifecycle is its kind's. A kind that can be completed is the one that "
+            "becomes ready, and the only one that a cancel without force does not end at once.",
+            rows(_kinds()),
+        ),
         section(
             "What releases changed",
             rows(_summary(releases)),
@@ -70,6 +77,24 @@ def modern_verbs_page(newest: Lifecycle[Control]) -> str:
         "that holds answers. The statuses that the verb table refuses are those where "
         "CannotAcceptVerb stands without a guard.",
         *(event_section(newest, kind, 2) for kind in newest.events if kind.actor is Actor.USER),
+    )
+
+
+def _kinds() -> Table:
+    head = ("job", "does", "can be completed", "can be changed", "limit kept", "errors, by policy")
+    return Table("Kinds", head, tuple(map(_kind, DRIVERS)))
+
+
+def _kind(driver: Driver) -> tuple[Cell, ...]:
+    since = driver.limit_kept_since
+    policies = ", ".join(f"{word}: {policy}" for word, policy in driver.policies)
+    return (
+        Code(driver.type),
+        driver.what,
+        "yes" if driver.completable else "no",
+        "yes" if driver.changeable else "no",
+        f"since {since}" if since else "always",
+        policies or "none",
     )
 
 

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from blockjob_fsm.error_action import OnError
+from blockjob_fsm.lifecycles.modern_drivers import (
+    ACTIVE_COMMIT,
+    BACKUP,
+    COMMIT,
+    CREATE,
+    MIRROR,
+    STREAM,
+    Driver,
+)
 from blockjob_fsm.lifecycles.modern_words import ModernControl
 
 Arguments = Mapping[str, Any]
@@ -38,15 +47,15 @@ class Wish:
     kind: JobKind
 
 
-#: command, or action of a transaction -> the job's type
-TYPE_OF = {
-    "blockdev-mirror": "mirror",
-    "drive-mirror": "mirror",
-    "blockdev-backup": "backup",
-    "drive-backup": "backup",
-    "block-stream": "stream",
-    "block-commit": "commit",
-    "blockdev-create": "create",
+#: command, or action of a transaction -> the job's kind; a commit may turn out to be an active one
+DRIVER_OF = {
+    "blockdev-mirror": MIRROR,
+    "drive-mirror": MIRROR,
+    "blockdev-backup": BACKUP,
+    "drive-backup": BACKUP,
+    "block-stream": STREAM,
+    "block-commit": COMMIT,
+    "blockdev-create": CREATE,
 }
 
 #: commands that may have devices drained, of jobs that they are not about too; HMP for qemu-io
@@ -105,18 +114,18 @@ def is_outside(desc: str) -> bool:
 
 def makes_jobs(command: str) -> bool:
     """Whether a command makes jobs if it succeeds."""
-    return command == "transaction" or command in TYPE_OF
+    return command == "transaction" or command in DRIVER_OF
 
 
 def wishes(command: str, arguments: Arguments) -> Iterator[tuple[Wish, ...]]:
     """The jobs that a command asks for, by transaction, in the order they are made."""
-    if command in TYPE_OF:
+    if command in DRIVER_OF:
         yield (_wish(command, arguments),)
         return
     made = [
         _wish(action["type"], action["data"])
         for action in _actions(arguments)
-        if action["type"] in TYPE_OF
+        if action["type"] in DRIVER_OF
     ]
     if _mapping(arguments.get("properties")).get("completion-mode") == "grouped":
         yield tuple(made)
@@ -133,35 +142,24 @@ def _actions(arguments: Arguments) -> list[Any]:
 def _wish(command: str, arguments: Arguments) -> Wish:
     # What nobody named is called like its device.
     name = str(arguments.get("job-id", arguments.get("device", "")))
-    return Wish(name, _kind(TYPE_OF[command], arguments))
+    return Wish(name, _kind(DRIVER_OF[command], arguments))
 
 
-def _kind(job_type: str, arguments: Arguments) -> JobKind:
-    if job_type == "create":
-        return JobKind(job_type, ModernControl(block_job=False, auto_dismiss=False), ())
-    speed = arguments.get("speed", 0)
-    speed = speed if isinstance(speed, int) else 0
-    is_active = job_type == "commit" and not ({"top", "top-node"} & set(arguments))
-    control = ModernControl(
-        completable=job_type == "mirror" or is_active,
-        changeable=job_type == "mirror",
-        write_blocking=arguments.get("copy-mode") == "write-blocking",
+def _kind(driver: Driver, arguments: Arguments) -> JobKind:
+    if driver is COMMIT and not {"top", "top-node"} & set(arguments):
+        driver = ACTIVE_COMMIT
+    control = driver.control(
         auto_finalize=arguments.get("auto-finalize", True) is not False,
         auto_dismiss=arguments.get("auto-dismiss", True) is not False,
-        speed=max(speed, 0),
     )
-    return JobKind(job_type, control, tuple(_policies(job_type, arguments)), speed)
-
-
-def _policies(job_type: str, arguments: Arguments) -> Iterator[tuple[str, OnError]]:
-    if job_type == "stream":
-        # It calls a failed write into the image a read too.
-        yield "read", _policy(arguments.get("on-error"))
-        return
-    names = ("on-source-error", "on-target-error")
-    names = ("on-error", "on-error") if job_type == "commit" else names
-    for operation, name in zip(("read", "write"), names, strict=True):
-        yield operation, _policy(arguments.get(name))
+    policies = tuple((word, _policy(arguments.get(name))) for word, name in driver.policies)
+    if not driver.block_job:
+        return JobKind(driver.type, control, policies)
+    speed = arguments.get("speed", 0)
+    speed = speed if isinstance(speed, int) else 0
+    write_blocking = arguments.get("copy-mode") == "write-blocking"
+    control = replace(control, write_blocking=write_blocking, speed=max(speed, 0))
+    return JobKind(driver.type, control, policies, speed)
 
 
 def _policy(given: object) -> OnError:

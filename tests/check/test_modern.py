@@ -27,7 +27,7 @@ from blockjob_fsm.properties.modern_steps import LEGAL
 
 RELEASE = "7.2"
 LIFECYCLE = f"modern-{RELEASE}"
-SCENARIOS = {one.name: one for one in modern_scenarios(RELEASE)}
+SCENARIOS = {one.name: one for one in modern_scenarios()}
 QUICK = tuple(name for name in SCENARIOS if name not in ("mirror", "trio", "job"))
 #: what was wrong before 6.2, and is found there: each is a mistake that 6.2, or 6.0, mended
 BEFORE_6_2 = {"6-kept", "25-sibling", "25-aborts", "26-walk", "43-all-end", "21-softly"}
@@ -71,7 +71,7 @@ def test_a_whole_release_comes_out_as_the_manifest_says(lifecycle: str) -> None:
 
 @pytest.mark.parametrize("lifecycle", MODERN_LIFECYCLES)
 def test_the_manifest_has_every_model_of_a_release(lifecycle: str) -> None:
-    assert manifest()[lifecycle].keys() == set(modern_models(lifecycle))
+    assert manifest()[lifecycle].keys() == set(modern_models())
 
 
 @pytest.mark.parametrize("lifecycle", ["modern-6.2", "modern-7.2", "modern-8.2", "modern-10.1"])
@@ -107,7 +107,7 @@ def test_every_claim_of_a_model_has_its_witness_there(scenario: ModernScenario) 
 
 
 def test_every_modern_claim_is_made_of_some_model() -> None:
-    made = {claim for one in modern_scenarios("10.1") for claim in one.claims}
+    made = {claim for one in modern_scenarios() for claim in one.claims}
     assert set(MODERN_PROPERTIES) - made == set()
 
 

@@ -42,6 +42,7 @@ from blockjob_fsm.job import ArmTimer, Effect, Emit, Input, Signal, Submit
 from blockjob_fsm.job_group import JobGroup, deliver, group_of
 from blockjob_fsm.lifecycles import modern_words as words
 from blockjob_fsm.lifecycles.modern import modern
+from blockjob_fsm.lifecycles.modern_drivers import driver_of
 from blockjob_fsm.lifecycles.modern_words import ModernControl
 from blockjob_fsm.modern_job import ModernJob, has_rest, rest_of
 
@@ -202,9 +203,7 @@ def a_job(
     leaks: bool = True,
 ) -> ModernJob:
     """A job of three units; `manual`: it neither finalizes nor dismisses itself."""
-    control = ModernControl(
-        completable=kind == "mirror", auto_finalize=not manual, auto_dismiss=not manual
-    )
+    control = driver_of(kind).control(auto_finalize=not manual, auto_dismiss=not manual)
     bodies: dict[str, Body] = {
         "stream": Stream(on_error=on_error, unit=UNIT, batch=UNIT),
         "commit": Commit(unit=UNIT, batch=UNIT),

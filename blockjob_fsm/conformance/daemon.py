@@ -18,6 +18,8 @@ from typing import Any, Self
 
 #: A daemon that says nothing for so long is taken for dead.
 PATIENCE_S = 60.0
+#: how long to listen to a daemon that is at work before its threads are looked at again
+AWAKE_S = 0.0005
 
 Message = dict[str, Any]
 
@@ -97,11 +99,45 @@ class Qsd:
         # Linux's number for the clock of another process.
         return time.clock_gettime(~self._process.pid << 3 | 2)
 
-    def listen(self, quiet_s: float) -> None:
-        """Take in events until none has come for so long."""
-        with suppress(TimeoutError):
+    def listen(self, quiet_s: float) -> bool:
+        """Take in events until none has come for so long; whether any came."""
+        seen = len(self.events)
+        with suppress(TimeoutError, BlockingIOError):
             while True:
                 self.events.append(self._read(quiet_s))
+        return len(self.events) > seen
+
+    def rest(self, at_most_s: float) -> bool:
+        """Take in events until no thread of the daemon has anything to do; False if time was up.
+
+        Two looks at all threads find each asleep, and none has run from one look to the other: so
+        there was a moment between them at which all slept. Who could wake one is a timer, or us.
+        """
+        until, before = time.monotonic() + at_most_s, frozenset[str]()
+        while time.monotonic() < until:
+            now = self._threads()
+            if now and now == before:
+                if not self.listen(0):
+                    return True
+                before = frozenset()
+                continue
+            before = now
+            if not now:
+                self.listen(AWAKE_S)
+        return False
+
+    def _threads(self) -> frozenset[str]:
+        """Each thread with how often it has run; nothing if one of them is running."""
+        found = set()
+        for folder in Path(f"/proc/{self._process.pid}/task").iterdir():
+            try:
+                status = (folder / "status").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                return frozenset()
+            if "State:\tS" not in status:
+                return frozenset()
+            found.add(folder.name + status[status.index("voluntary_ctxt_switches") :])
+        return frozenset(found)
 
     def close(self) -> None:
         """Let the daemon close its images and end; may be called again."""

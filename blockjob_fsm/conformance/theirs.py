@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,16 @@ from blockjob_fsm.conformance.nodes import IMAGE_BYTES, RUN_BYTES, stored_runs
 from blockjob_fsm.conformance.subject import Arguments, Happening, Reply
 from blockjob_fsm.storage.qcow2 import Qcow2File
 
-#: nothing happens any more if nothing came for so long, or for longer while a job may do I/O
-QUIET_S, BUSY_QUIET_S = 0.012, 0.08
-#: a session that is never quiet is looked at as it is after so many looks
-LOOKS = 40
+#: a session that never rests is looked at as it is after so long
+RESTLESS_S = 5.0
+SHARED_MEMORY = Path("/dev/shm")
 
 
 class Theirs:
-    """A daemon with a folder; file names below @DIR@ are in it.
+    """A daemon with a folder; file names below @DIR@ are in it."""
 
-    `patience` multiplies how long it must be quiet to count as settled: a busy machine needs more.
-    """
-
-    def __init__(self, patience: int = 1) -> None:
-        self._patience = patience
-        self._folder = tempfile.TemporaryDirectory(prefix="blockjob-")
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="blockjob-", dir=_memory())
         _make_images(Path(self._folder.name))
         self._daemon = Qsd()
 
@@ -40,16 +36,8 @@ class Theirs:
             return {"error": error}
 
     def settle(self) -> None:
-        """Wait until nothing happens any more."""
-        before: tuple[list[Reply], list[Reply]] | None = None
-        for _ in range(LOOKS):
-            seen = len(self._daemon.events)
-            now = self.query()
-            if now == before and seen == len(self._daemon.events):
-                return
-            before = now
-            quiet_s = BUSY_QUIET_S if _may_do_io(now[1]) else QUIET_S
-            self._daemon.listen(self._patience * quiet_s)
+        """Wait until nothing happens any more by itself, but what a limit lets happen in hours."""
+        self._daemon.rest(RESTLESS_S)
 
     def take_events(self) -> list[Happening]:
         """What was sent since last asked."""
@@ -67,12 +55,6 @@ class Theirs:
         self._folder.cleanup()
 
 
-def _may_do_io(block_jobs: list[Reply]) -> bool:
-    working = [job for job in block_jobs if job["status"] in ("running", "ready")]
-    # A job that its limit holds has done at least one request.
-    return any(job["busy"] or not job["speed"] or not job["offset"] for job in working)
-
-
 def _make_images(folder: Path) -> None:
     for number in ("", "2", "3"):
         (folder / f"src{number}.raw").write_bytes(b"s" * IMAGE_BYTES)
@@ -87,3 +69,8 @@ def _make_images(folder: Path) -> None:
             for run in stored_runs(name):
                 image.write(run * RUN_BYTES, bytes([run + 1]) * RUN_BYTES)
         below = f"{name}.qcow2"
+
+
+def _memory() -> Path | None:
+    """A folder in memory, if this system has one: a session's images are written and forgotten."""
+    return SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None

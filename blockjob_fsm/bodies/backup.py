@@ -73,7 +73,11 @@ class CopierBackup(Backup):
     """A backup as it is since 5.1: a copier beside the job copies, and the job looks in.
 
     Its errors wait until the job does: one that is paused looks when it goes on, and one that is
-    cancelled never does. What failed is tried again before anything behind it.
+    cancelled never does. Under a limit the copier keeps the delay for what failed before it ends,
+    and only then is there anything to see. What failed is tried again before anything behind it.
+
+    Not as in QEMU: there a pause in that delay has the failure forgotten, and tried again; and any
+    new speed ends the delay.
     """
 
     is_unseen: bool = False
@@ -82,7 +86,7 @@ class CopierBackup(Backup):
         after = Backup.on_outcome(self, outcome, control)
         if isinstance(outcome, Mirrored) and outcome.errno:
             failed = outcome.first + outcome.copied
-            return replace(after, stage=Stage.SLEEP, delay_ns=0, is_unseen=True, cursor=failed)
+            return replace(after.pace(control), is_unseen=True, cursor=failed)
         if isinstance(outcome, Woken) and self.is_unseen and not outcome.leaving:
             return replace(after, stage=Stage.COPY_ERROR, is_unseen=False)
         return after

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from blockjob_fsm.bodies.backup import Backup
+from blockjob_fsm.bodies.backup import Backup, CopierBackup
 from blockjob_fsm.bodies.copying import IDLE_NS, Stage
 from blockjob_fsm.bodies.requests import (
     Act,
@@ -121,6 +121,14 @@ def test_a_chunk_that_failed_is_tried_again_after_all_others(action: ErrorAction
     failed = Mirrored(0, 1, 2, errno.EIO)
     _, asked = told(copying(Backup()), failed, ErrorHandled(action), Woken(False))
     assert asked[-2:] == [Sleep(0), CopyDirty(2, 1024)]
+
+
+def test_a_copier_keeps_the_delay_for_what_failed_before_anybody_sees_the_failure() -> None:
+    failed = Mirrored(first=0, copied=0, dirty=2, errno=errno.EIO, is_read=True)
+    to_copy = (Length(2 * KIB64), DirtyCount(2), Woken(False))
+    _, asked = told(CopierBackup(), *to_copy, failed, Delay(9), Woken(False), control=LIMITED)
+    assert asked[-3:-1] == [Charge(KIB64, moved=True), Sleep(9)]
+    assert isinstance(asked[-1], HandleError)
 
 
 def test_a_reported_error_is_the_result() -> None:

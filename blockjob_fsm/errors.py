@@ -14,6 +14,7 @@
     ├── InvalidMerge             commit of an image into itself
     ├── InvalidParameter         a parameter's value is out of range
     ├── NotSupported             the job type lacks the operation
+    ├── CommandNotFound          a command that the release does not have
     │                            since the job API of 2.12:
     ├── JobNotFound              no job of that id
     ├── JobIdInUse               a job of that id, perhaps over and not dismissed
@@ -145,6 +146,13 @@ class NotSupported(QmpError):
     """The job type lacks the operation."""
 
     text = "Not supported"
+
+
+class CommandNotFound(QmpError):
+    """The release does not have the command."""
+
+    qmp_class = "CommandNotFound"
+    text = "The command {} has not been found"
 
 
 class JobNotFound(QmpError):

@@ -16,7 +16,7 @@ from blockjob_fsm.check.scenarios import scenarios
 from blockjob_fsm.lifecycles.classic_words import LIVE
 from blockjob_fsm.properties import CLASSIC_PROPERTIES, Property, Sometimes
 from blockjob_fsm.properties.classic_states import in_phase
-from models import breakers, fault_pages, invariants, mutants
+from models import breakers, fault_pages, invariants, matrix_pages, mutants
 from models.cells import formal, table
 from models.modern_pages import MODERN_PAGE, modern_page
 
@@ -63,10 +63,11 @@ def page() -> str:
 
 
 def main() -> None:
-    """Rewrite the pages, those of modern jobs and of the fault matrix too."""
+    """Rewrite the pages, those of modern jobs and of the matrices too."""
     PAGE.write_text(page(), encoding="utf-8")
     fault_pages.PAGE.write_text(fault_pages.page(), encoding="utf-8")
     MODERN_PAGE.write_text(modern_page(), encoding="utf-8")
+    matrix_pages.PAGE.write_text(matrix_pages.page(), encoding="utf-8")
 
 
 # ---- the parts

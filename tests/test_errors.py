@@ -23,6 +23,7 @@ WIRE = [
     (errors.InvalidMerge, "GenericError", "Invalid files for merge: top and base are the same"),
     (errors.InvalidParameter, "GenericError", "Invalid parameter 'virtio0'"),
     (errors.NotSupported, "GenericError", "Not supported"),
+    (errors.CommandNotFound, "CommandNotFound", "The command virtio0 has not been found"),
     (errors.JobNotFound, "GenericError", "Job not found"),
     (errors.JobIdInUse, "GenericError", "Job ID 'virtio0' already in use"),
     (errors.BlockJobNotFound, "DeviceNotActive", "Block job 'virtio0' not found"),

@@ -28,6 +28,7 @@ from blockjob_fsm.cli.diagram import diagram as run_diagram
 from blockjob_fsm.cli.images import ImageFormat
 from blockjob_fsm.cli.injecting import injected
 from blockjob_fsm.cli.lifecycles import SAFE, LifecycleName, chosen, report_name
+from blockjob_fsm.cli.matrix import compare_matrix
 from blockjob_fsm.cli.printing import Print, PrintOption
 from blockjob_fsm.cli.problems import Problem, Status, because, say
 from blockjob_fsm.cli.progress import Show
@@ -325,6 +326,9 @@ def conform(
     ] = False,
     sequences: Annotated[int, typer.Option(min=1, help="How many random sessions.")] = 150,
     seed: Annotated[int, typer.Option(min=0, help="The first one's seed.")] = 0,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Ask every verb in every condition instead.")
+    ] = False,
     print_as: PrintOption = Print.TEXT,
 ) -> int:
     """Play random sessions of QMP commands to our jobs and to the real QEMU, and compare.
@@ -333,6 +337,8 @@ def conform(
     """
     if not qemu:
         raise Problem("conform: says nothing of whom to compare with: give --qemu")
+    if matrix:
+        return compare_matrix(as_json=print_as is Print.JSON)
     return run_conform(sequences=sequences, seed=seed, as_json=print_as is Print.JSON)
 
 

@@ -15,10 +15,15 @@ DAEMON = "qemu-storage-daemon"
 TOLD_EVERY_S = 10.0
 
 
-def conform(*, sequences: int, seed: int, as_json: bool) -> Status:
-    """Play sessions from a seed on; the first difference is shrunk, told, and ends the run."""
+def need_daemon() -> None:
+    """Refuse where there is no QEMU to compare with."""
     if shutil.which(DAEMON) is None:
         raise Problem(f"{DAEMON} is not installed: install qemu-system-common")
+
+
+def conform(*, sequences: int, seed: int, as_json: bool) -> Status:
+    """Play sessions from a seed on; the first difference is shrunk, told, and ends the run."""
+    need_daemon()
     covered: tuple[set[tuple[Any, ...]], ...] = (set(), set())
     next_line_at = time.monotonic() + TOLD_EVERY_S
     for number in range(seed, seed + sequences):

@@ -23,7 +23,7 @@ from blockjob_fsm.conformance.arguments import Refusal, policy, sync
 from blockjob_fsm.conformance.nodes import Node, Nodes, Unsupported
 from blockjob_fsm.conformance.subject import Arguments, Reply
 from blockjob_fsm.declaration import has_release
-from blockjob_fsm.errors import JobIdInUse, QmpError
+from blockjob_fsm.errors import CommandNotFound, JobIdInUse, QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor, ThreadHost
 from blockjob_fsm.lifecycles.modern import modern
@@ -80,8 +80,9 @@ class Ours:
             "quit": self._quit,
         }
         for form in COMMAND_FORMS:
-            if has_release(profile, form.since):
-                self._commands[form.name] = partial(self._verb, form)
+            self._commands[form.name] = partial(self._verb, form)
+            if not has_release(profile, form.since):
+                self._commands[form.name] = partial(_unknown, form.name)
 
     def execute(self, command: str, arguments: Arguments) -> Reply:
         """The reply: {"return": ...} or {"error": {class, desc}}. Raises Unsupported."""
@@ -338,6 +339,10 @@ class Ours:
 
     def _hear(self, event: QmpEvent) -> None:
         self.events.append((event.name, dict(event.data())))
+
+
+def _unknown(command: str, _: Arguments) -> None:
+    raise CommandNotFound(command)
 
 
 class _Stream(StreamOperations):

@@ -29,3 +29,12 @@ def test_whom_to_compare_with_has_to_be_said(blockjob: Blockjob) -> None:
     run = blockjob("conform")
     assert (run.status, run.out) == (2, "")
     assert "give --qemu" in run.err
+
+
+def test_the_matrix_needs_the_daemon_too(
+    blockjob: Blockjob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    run = blockjob("conform", "--qemu", "--matrix")
+    assert run.status == 2
+    assert "install qemu-system-common" in run.err

@@ -9,6 +9,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 
 from tests.tidy.layers import imports, is_pure, unit_of
 from tests.tidy.sources import Source
@@ -23,11 +24,12 @@ IGNORES = re.compile(r"#\s*type:\s*ignore")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def functions(tree: ast.AST) -> Iterator[Function]:
+@cache
+def functions(tree: ast.AST) -> tuple[Function, ...]:
     """Every function and method below a node, nested ones too."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+    return tuple(
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def function_lines(function: Function) -> int:
@@ -39,11 +41,11 @@ def function_lines(function: Function) -> int:
     return lines
 
 
-def comments(source: Source) -> Iterator[tuple[int, str]]:
+@cache
+def comments(source: Source) -> tuple[tuple[int, str], ...]:
     """Line number and text of every comment."""
-    for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
+    tokens = tokenize.generate_tokens(io.StringIO(source.text).readline)
+    return tuple((t.start[0], t.string) for t in tokens if t.type == tokenize.COMMENT)
 
 
 def docstrings(source: Source) -> Iterator[tuple[int, str]]:

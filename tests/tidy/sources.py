@@ -5,7 +5,7 @@ The only module of this package that reads the disk. No rule is written here.
 
 import ast
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,12 +59,17 @@ def read(path: Path) -> Source:
     return Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
 
 
+@cache
 def python_sources() -> tuple[Source, ...]:
-    """Every Python file that exists in the package, the models and the tests, sorted."""
+    """Every Python file that exists in the package, the models and the tests, sorted.
+
+    Read and parsed once for all rules.
+    """
     found = (file for tree in PYTHON_TREES for file in (ROOT / tree).rglob("*.py"))
     return tuple(read(file) for file in sorted(found))
 
 
+@cache
 def prose_sources() -> tuple[Source, ...]:
     """Pages, settings and scripts, sorted."""
     return tuple(read(file) for pattern in PROSE for file in sorted(ROOT.glob(pattern)))

@@ -7,7 +7,7 @@ matter here.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -58,6 +58,7 @@ class _Judge(Generic[N]):
     found: list[Found[N]]
     of_states: list[Found[N]] = field(init=False)
     of_steps: dict[str, list[Found[N]]] = field(default_factory=dict)
+    of_answers: dict[str, list[Found[N]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.of_states = []
@@ -65,9 +66,12 @@ class _Judge(Generic[N]):
             match found.claim:
                 case Always() | Never() | Sometimes(events=()):
                     self.of_states.append(found)
-                case AlwaysStep() | Answered() | Accepts() | Refuses() | Sometimes():
-                    for kind in found.claim.events or ("",):
-                        self.of_steps.setdefault(str(kind), []).append(found)
+                case Answered() | Accepts() | Refuses():
+                    for kind in found.claim.events:
+                        self.of_answers.setdefault(str(kind), []).append(found)
+                case AlwaysStep() | Sometimes():
+                    for name in map(str, found.claim.events or ("",)):
+                        self.of_steps.setdefault(name, []).append(found)
 
     def states(self) -> None:
         """Judge each distinct view once, at the first state that has it."""
@@ -83,17 +87,43 @@ class _Judge(Generic[N]):
                 judge_state(found, state, view)
 
     def steps(self) -> None:
+        """Judge each step; of those that look alike to claims only the first is evaluated."""
         model = self.space.model
-        anything = self.of_steps.pop("", [])
-        for state in self.space.states if self.of_steps or anything else ():
+        spoken: dict[Hashable, tuple[Found[N], ...]] = {}
+        for state in self.space.states if self.of_steps or self.of_answers else ():
             view = model.view(state)
             for move in model.moves(state):
-                judging = [*self.of_steps.get(move.kind, ()), *anything]
-                if judging:
-                    after = view if move.refused else model.view(move.after)
-                for found in judging:
-                    if found.open:
-                        judge_step(found, state, view, move, after)
+                judging = self._judging(move)
+                if not judging:
+                    continue
+                after = view if move.refused else model.view(move.after)
+                answer = move.refused and move.refused.refusal
+                error = answer and answer.error
+                alike = view, after, move.kind, move.values, move.outputs, not move.refused, error
+                if alike in spoken:
+                    for found in spoken[alike]:
+                        found.instances += found.open
+                else:
+                    spoken[alike] = tuple(_speaking(judging, state, view, move, after))
+
+    def _judging(self, move: Move[N]) -> list[Found[N]]:
+        """The claims about a step: about a refused one those that are about its answer."""
+        about = self.of_answers.get(move.kind, [])
+        if move.refused is not None:
+            return about
+        return [*about, *self.of_steps.get(move.kind, ()), *self.of_steps.get("", ())]
+
+
+def _speaking(
+    judging: Iterable[Found[N]], state: N, view: Control, move: Move[N], after: Control
+) -> Iterator[Found[N]]:
+    """The claims that a step is an instance of."""
+    for found in judging:
+        if found.open:
+            before = found.instances
+            judge_step(found, state, view, move, after)
+            if found.instances > before:
+                yield found
 
 
 def judge_state(found: Found[N], state: N, view: Control) -> None:

@@ -54,6 +54,16 @@ class State(NamedTuple):
     members: tuple[Watched, ...]
 
 
+class _Answer(NamedTuple):
+    """What a member makes of an event: the member after it, or why it is refused."""
+
+    event: Event
+    label: str
+    after: Watched
+    outputs: tuple[Output, ...]
+    refused: Refused[ModernControl] | None
+
+
 @dataclass(slots=True)
 class GroupModel:
     """A lifecycle explored for the jobs of one transaction.
@@ -72,7 +82,9 @@ class GroupModel:
     walk: Callable[[tuple[str, ...]], Transaction] = Transaction
     watched: int = 0
     _events: tuple[tuple[Event, str], ...] = field(init=False)
-    _views: dict[State, Control] = field(default_factory=dict, repr=False)
+    _answers: dict[Watched, tuple[_Answer, ...]] = field(default_factory=dict, repr=False)
+    _members: dict[Watched, Watched] = field(default_factory=dict, repr=False)
+    _views: dict[State, Watched] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         values = DOMAINS | self.domains
@@ -109,13 +121,24 @@ class GroupModel:
             taken = transaction.took(due)
             for values in results:
                 event = due.kind(*values)
-                yield self._move(State(taken, members), number, event, str(event), state)
+                answer = self._answer(members[number], event, str(event))
+                yield self._move(State(taken, members), number, answer, state)
             if due.kind is not words.KICK:
                 return
         for number, member in enumerate(members):
-            for event, label in self._events:
-                if self._may_come(member, event.kind):
-                    yield self._move(state, number, event, label, state)
+            for answer in self._answered(member):
+                yield self._move(state, number, answer, state)
+
+    def _answered(self, member: Watched) -> tuple[_Answer, ...]:
+        """All that can come to a member: the same whatever its siblings are doing."""
+        found = self._answers.get(member)
+        if found is None:
+            found = self._answers[member] = tuple(
+                self._answer(member, event, label)
+                for event, label in self._events
+                if self._may_come(member, event.kind)
+            )
+        return found
 
     def _may_come(self, member: Watched, kind: EventKind) -> bool:
         answer = _SOLICITED.get(kind)
@@ -131,24 +154,30 @@ class GroupModel:
             return kind in (words.RETURN, words.PAUSE_POINT)
         return True
 
-    def _move(self, of: State, number: int, event: Event, label: str, before: State) -> Move[State]:
-        member = of.members[number]
+    def _answer(self, member: Watched, event: Event, label: str) -> _Answer:
+        result = step(self.lifecycle, member, event)
+        if isinstance(result, Refused):
+            return _Answer(event, label, member, (), result)
+        after = _remember(member, result.state, event.kind, result.outputs)
+        return _Answer(event, label, self._members.setdefault(after, after), result.outputs, None)
+
+    def _move(self, of: State, number: int, answer: _Answer, before: State) -> Move[State]:
+        event, label, after, outputs, refused = answer
         kind, who = event.kind.name, event.kind.actor.value
         if number != self.watched:
             name = of.transaction.members[number]
             kind, who, label = f"other-{kind}", f"{who}, {name}", f"{name}.{label}"
-        result = step(self.lifecycle, member, event)
-        if isinstance(result, Refused):
-            return Move(who, kind, label, before, event.values, (), result)
-        after = _remember(member, result.state, event.kind, result.outputs)
+        if refused is not None:
+            return Move(who, kind, label, before, event.values, (), refused)
         members = (*of.members[:number], after, *of.members[number + 1 :])
-        heard = of.transaction.heard(of.transaction.members[number], result.outputs)
-        return Move(who, kind, label, State(heard, members), event.values, result.outputs)
+        heard = of.transaction.heard(of.transaction.members[number], outputs)
+        return Move(who, kind, label, State(heard, members), event.values, outputs)
 
     def view(self, state: State) -> Control:
         known = self._views.get(state)
         if known is None:
-            known = self._views[state] = self._seen(state)
+            seen = self._seen(state)
+            known = self._views[state] = self._members.setdefault(seen, seen)
         return known
 
     def _seen(self, state: State) -> Watched:
@@ -165,7 +194,7 @@ class GroupModel:
         return replace(mine, **seen)
 
     def key(self, state: State) -> Hashable:
-        return state
+        return self.view(state)
 
     def describe(self, state: State) -> str:
         told = map(describe_modern, state.members)

@@ -35,7 +35,6 @@ class ModernMutant(Mutant):
     """A broken variant; `walk` is its transaction, `year` when the mistake was mended."""
 
     walk: type[Transaction] = Transaction
-    breaks: str = ""
     year: int = 0
 
 

@@ -16,7 +16,10 @@ from blockjob_fsm.guards import ALWAYS, All, Any, Control, Guard
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A variant: `what` says what is broken; `alteration` is what is broken beside the rows."""
+    """A variant: `what` says what is broken; `alteration` is what is broken beside the rows.
+
+    `breaks` names the claim that it is there to break, if it was made for one.
+    """
 
     name: str
     what: str
@@ -24,6 +27,7 @@ class Mutant:
     refusals: tuple[Refusal, ...]
     events: frozenset[str] = frozenset()
     alteration: Alteration = field(default_factory=Alteration)
+    breaks: str = ""
 
     def of(self, lifecycle: Lifecycle[C]) -> Lifecycle[C]:
         """The lifecycle with these rows, unchecked: a mutant may be malformed."""

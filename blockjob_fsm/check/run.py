@@ -37,6 +37,8 @@ from blockjob_fsm.wellformed import MalformedLifecycle, load
 
 LIFECYCLES: dict[str, Lifecycle[ClassicControl]] = {"classic": CLASSIC, "classic-1.3": CLASSIC_1_3}
 MAX_STATES = 200_000
+#: how many states of each model of a mutant are looked at before whole models are
+GLANCES = (800, 4_000)
 EVERYTHING = "all"
 #: the lifecycles that "all" stands for
 OF_ALL = ("classic", "modern-7.2", "modern-10.1")
@@ -95,16 +97,41 @@ def _remarks(subjects: tuple[str, ...], found: list[tuple[str, tuple[Row, ...]]]
 def _until_violated(
     lifecycle: str, mutant: str, max_states: int
 ) -> tuple[tuple[Row, ...], tuple[str, ...]]:
-    """A mutant model by model, the smallest first: its spaces may be huge, one trace is enough."""
-    rows: tuple[Row, ...] = ()
+    """A mutant model by model, the smallest first: its spaces may be huge, one trace is enough.
+
+    Mistakes show early as a rule, so every model is first looked at no further than GLANCES. A
+    mutant that says which claim it breaks is sought where that claim is made.
+    """
     names = models(lifecycle, proving=False)
+    wanted, open_models = mutants(lifecycle)[mutant].breaks, names
+    for most in (most for most in GLANCES if most < max_states):
+        glances = {}
+        for name in open_models:
+            rows = glances[name] = _check((lifecycle, mutant, name, most))
+            if _is_shown(rows, wanted):
+                told = tuple(row for row in rows if row.verdict is not Verdict.UNDECIDED)
+                return told, (f"explored no further: {name} is violated",)
+        open_models = tuple(name for name, seen in glances.items() if _is_open(seen, wanted))
+    rows = ()
     for done, name in enumerate(names, 1):
         rows = (*rows, *_check((lifecycle, mutant, name, max_states)))
-        # A witness that is not reached has no trace: a claim that has one tells more.
-        if any(row.verdict is Verdict.VIOLATED and row.trace for row in rows):
+        if _is_shown(rows):
             left = len(names) - done
             return rows, (f"{left} models not explored: {name} is violated",) if left else ()
     return rows, ()
+
+
+def _is_shown(rows: tuple[Row, ...], wanted: str = "") -> bool:
+    """Whether a claim, or the one that is wanted, is violated with a trace to tell."""
+    # A witness that is not reached has no trace: a claim that has one tells more.
+    broken = {row.property for row in rows if row.verdict is Verdict.VIOLATED and row.trace}
+    return wanted in broken if wanted else bool(broken)
+
+
+def _is_open(rows: tuple[Row, ...], wanted: str) -> bool:
+    """Whether more states could show what is wanted, or anything if nothing is."""
+    undecided = {row.property for row in rows if row.verdict is Verdict.UNDECIDED}
+    return wanted in undecided if wanted else bool(undecided)
 
 
 def _share_out(jobs: list[_Job], workers: int) -> list[tuple[Row, ...]]:

@@ -6,7 +6,7 @@ filled in where a state is looked at. Claims, and how states are found, may not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import Enum
 
 from blockjob_fsm.guards import Choice, Flag, Number
@@ -66,6 +66,17 @@ class Watched(ModernControl):
     other_aborted: bool = False
     newer_left: bool = False
     newer_waiting: bool = False
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        # Kept: with so many fields it takes longer than most of what it is asked for.
+        if not self._hash:
+            values = tuple(getattr(self, name) for name in _COMPARED)
+            object.__setattr__(self, "_hash", hash(values))
+        return self._hash
+
+
+_COMPARED = tuple(one.name for one in fields(Watched) if one.compare)
 
 
 SAID = Choice("said", Status)

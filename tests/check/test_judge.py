@@ -39,6 +39,7 @@ from blockjob_fsm.properties import (
     Sometimes,
 )
 from blockjob_fsm.properties.classic_states import in_phase
+from tests.check.graphs import At, Graph
 
 SPACE = explore(ControlModel(CLASSIC))
 _always = partial(Always, name="it", claim="it is so", witness="it")
@@ -160,3 +161,9 @@ def test_views_are_told_apart_by_their_key() -> None:
     model = ControlModel(CLASSIC)
     one, two = Place(ClassicControl()), Place(ClassicControl(busy=True))
     assert (model.key(one) == model.key(two)) is (model.view(one) == model.view(two))
+
+
+def test_steps_that_look_alike_count_one_by_one() -> None:
+    twice = Graph(((At.A, "go", At.B), (At.A, "go", At.B)))
+    (row,) = judge("two ways", explore(twice), (_always_step(),), FAIR)
+    assert row.instances == 2

@@ -91,6 +91,15 @@ def test_a_mutant_is_violated_with_a_trace(mutant: str) -> None:
     assert (report.exit_status, broken[0].trace is None) == (1, False)
 
 
+def test_a_mutant_is_explored_no_further_than_it_takes_to_show_it() -> None:
+    report = check.run("classic", "sleep-without-test")
+    known = manifest()["classic"]["control"]["states"]
+    assert (report.notes, max(row.states for row in report.rows) == known) == (
+        ("explored no further: control is violated",),
+        False,
+    )
+
+
 @cache
 def bounded() -> Report:
     """The check with a bound that every model hits."""

@@ -51,6 +51,10 @@ class EventKind:
     arguments: tuple[Argument, ...] = ()
     verb: str = ""
 
+    def __hash__(self) -> int:
+        # Rows are looked up by kind at every step, and the arguments would be hashed each time.
+        return hash(self.name)
+
     def __call__(self, *values: Value) -> Event:
         return Event(self, values)
 

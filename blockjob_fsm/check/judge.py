@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from blockjob_fsm.check.liveness import Fairness, leads_to
 from blockjob_fsm.check.report import Row, Trace, Verdict
-from blockjob_fsm.check.space import Move, Space, replay
+from blockjob_fsm.check.space import Model, Move, Space, replay
 from blockjob_fsm.guards import Control
 from blockjob_fsm.properties import (
     Accepts,
@@ -228,9 +228,11 @@ def verdict_of(found: Found[N], *, complete: bool) -> Verdict:
 def trace_to(space: Space[N], state: N, wrong: str, move: str | None = None) -> Trace:
     """The shortest way to a state, and one move from there if the fault is in that move."""
     start, labels = space.path(state)
-    model = space.model
-    if move is not None:
-        labels = (*labels, move)
+    return trace_along(space.model, start, labels if move is None else (*labels, move), wrong)
+
+
+def trace_along(model: Model[N], start: N, labels: Iterable[str], wrong: str) -> Trace:
+    """What happens along these moves of a model, and what is wrong at their end."""
     told = tuple(
         (taken.who, taken.label, refusal_text(taken) or model.describe(after))
         for taken, after in replay(model, start, labels)

@@ -45,6 +45,8 @@ DOMAINS: dict[str, tuple[Value, ...]] = {
 #: what comes as an answer only, and the flag that says it is to come
 _SOLICITED = {words.TIMER: "timer", words.IO_DONE: "io", words.COMPLETION: "deferred"}
 _NEWEST_FIRST = ("j2", "j1", "j0")
+#: what a move of a member that is not watched is marked with
+OTHER = "other-"
 
 
 class State(NamedTuple):
@@ -82,12 +84,14 @@ class GroupModel:
     walk: Callable[[tuple[str, ...]], Transaction] = Transaction
     watched: int = 0
     _events: tuple[tuple[Event, str], ...] = field(init=False)
+    _kinds: dict[str, EventKind] = field(init=False, repr=False)
     _answers: dict[Watched, tuple[_Answer, ...]] = field(default_factory=dict, repr=False)
     _members: dict[Watched, Watched] = field(default_factory=dict, repr=False)
     _views: dict[State, Watched] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         values = DOMAINS | self.domains
+        self._kinds = {kind.name: kind for kind in self.lifecycle.events}
         self._events = tuple(
             (event, str(event))
             for kind in self.lifecycle.events
@@ -166,12 +170,16 @@ class GroupModel:
         kind, who = event.kind.name, event.kind.actor.value
         if number != self.watched:
             name = of.transaction.members[number]
-            kind, who, label = f"other-{kind}", f"{who}, {name}", f"{name}.{label}"
+            kind, who, label = f"{OTHER}{kind}", f"{who}, {name}", f"{name}.{label}"
         if refused is not None:
             return Move(who, kind, label, before, event.values, (), refused)
         members = (*of.members[:number], after, *of.members[number + 1 :])
         heard = of.transaction.heard(of.transaction.members[number], outputs)
         return Move(who, kind, label, State(heard, members), event.values, outputs)
+
+    def event_of(self, move: Move[State]) -> Event:
+        """The event that a move is, of whichever member."""
+        return self._kinds[move.kind.removeprefix(OTHER)](*move.values)
 
     def view(self, state: State) -> Control:
         known = self._views.get(state)

@@ -9,12 +9,14 @@ from blockjob_fsm.check.judge import judge
 from blockjob_fsm.check.modern_group import State
 from blockjob_fsm.check.modern_mutants import ModernMutant, modern_mutants
 from blockjob_fsm.check.modern_scenarios import FAIR, ModernScenario, modern_scenarios
+from blockjob_fsm.check.refining import refining_rows
 from blockjob_fsm.check.report import Row, Trace, Verdict
 from blockjob_fsm.check.space import Space, explore
 from blockjob_fsm.declaration import Lifecycle, has_release
 from blockjob_fsm.guards import word
 from blockjob_fsm.lifecycles.modern import modern
 from blockjob_fsm.lifecycles.modern_words import RELEASES, ModernControl, Status
+from blockjob_fsm.lifecycles.refinement import Refinement
 from blockjob_fsm.lifecycles.transaction import Transaction
 from blockjob_fsm.properties import claimed_for
 from blockjob_fsm.properties.modern_steps import LEGAL
@@ -58,7 +60,7 @@ def check_modern(
     space = explore(scenario.model(rows, walk), max_states)
     judged = judge(model, space, claimed_for(scenario.claims, release), FAIR)
     edges = (_every_edge(scenario, space),) if scenario.takes_every_edge else ()
-    return (*judged, *edges)
+    return (*judged, *edges, *refining_rows(model, space, Refinement(rows)))
 
 
 def edges_of(space: Space[State]) -> set[tuple[Status, Status]]:

@@ -1,0 +1,282 @@
+"""Where modern jobs do otherwise than those of QEMU 1.3: the named differences, as rows.
+
+A row says which step it is about, what it is like in the words of 1.3, and why. It is as narrow as
+its guard: whatever else happens at that event must be a step of 1.3. How a step is judged, and the
+map between the two lifecycles, may not enter here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blockjob_fsm.declaration import EventKind
+from blockjob_fsm.error_action import IoStatus
+from blockjob_fsm.guards import ALWAYS, Assignment, Choose, Constant, Guard
+from blockjob_fsm.lifecycles import classic_words as old
+from blockjob_fsm.lifecycles import modern_words as new
+from blockjob_fsm.lifecycles.classic_words import Phase
+from blockjob_fsm.lifecycles.modern_entering import RETURNED, SUSPENDED
+from blockjob_fsm.lifecycles.modern_words import IS_READY, STATUS, WORKING, Place, Status
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """At any of `events`, if `when` holds of the modern job, it is not as in 1.3.
+
+    `refused`: the verb is refused, which 1.3 takes. Otherwise the step is taken, and from a classic
+    job changed by `first` it is what the events `like` make of it (None: those that the event is in
+    1.3, if any), changed by `sets`; assignments are to classic variables, and read the modern job
+    before the step. `mute`: it sends none of the events that `like` sends. `since` is the first
+    release with it, `until` the first without.
+    """
+
+    name: str
+    events: tuple[EventKind, ...]
+    why: str
+    when: Guard = ALWAYS
+    refused: bool = False
+    first: tuple[Assignment, ...] = ()
+    like: tuple[EventKind, ...] | None = None
+    sets: tuple[Assignment, ...] = ()
+    mute: bool = False
+    since: str = "2.12"
+    until: str = ""
+
+
+_UNSTARTED = new.PLACE.equals(Place.UNSTARTED)
+_PARKED = new.PLACE.equals(Place.PARKED)
+_DRAINED = ~new.DRAINS.less_than(1) | new.HOLDS_DRAIN
+_AT_REST = SUSPENDED | _PARKED
+_ENDED = (Status.WAITING, Status.PENDING, Status.ABORTING, Status.CONCLUDED)
+_SOFTLY = new.CANCELLED & ~new.FORCE_CANCELLED
+_CANCELS = (new.CANCEL, new.SOFT_CANCEL)
+_RELEASED = (old.PHASE.set(Phase.FREED), old.IN_USE.off, old.BUSY.off)
+
+#: a verb is refused that 1.3 takes
+_REFUSED = (
+    Difference(
+        "second-pause",
+        (new.PAUSE,),
+        "pauses are counted, the user's once; in 1.3 a pause is a flag that may be set again",
+        when=new.USER_PAUSED & STATUS.among(*WORKING),
+        refused=True,
+    ),
+    Difference(
+        "resume-unpaused",
+        (new.RESUME,),
+        "only a pause of the user's own is taken back; 1.3 resumes whatever it finds",
+        when=~new.USER_PAUSED & STATUS.among(*WORKING, *_ENDED),
+        refused=True,
+    ),
+    Difference(
+        "ended-is-left-alone",
+        (new.PAUSE, new.RESUME, new.SET_SPEED),
+        "a job whose work is over is still there, and takes no verb that is about work",
+        when=STATUS.among(*_ENDED),
+        refused=True,
+    ),
+    Difference(
+        "aborting-is-final",
+        _CANCELS,
+        "a job that has failed, been cancelled or been concluded is still there to be refused",
+        when=STATUS.among(Status.ABORTING, Status.CONCLUDED),
+        refused=True,
+    ),
+    Difference(
+        "complete-too-late",
+        (new.COMPLETE,),
+        "its body has returned as softly asked; in 1.3 such a job has forgotten that it was",
+        when=RETURNED & _SOFTLY,
+        refused=True,
+        since="6.2",
+    ),
+)
+
+#: the user asks, and what comes of it is not what 1.3 makes of it
+_VERBS = (
+    Difference(
+        "resume-under-drain",
+        (new.RESUME,),
+        "pauses are counted: a drained section that is still open keeps the job paused",
+        when=_DRAINED,
+        like=(old.IOSTATUS_RESET,),
+    ),
+    Difference(
+        "complete-when-paused",
+        (new.COMPLETE,),
+        "remembered until whoever paused the job lets it go on; 1.3 refuses a paused job",
+        when=~new.PAUSE_COUNT.equals(0),
+        like=(),
+        sets=(old.SHOULD_COMPLETE.on,),
+        since="6.0",
+    ),
+    Difference(
+        "cancel-under-drain",
+        _CANCELS,
+        "only the user's pause is undone, and only it makes a cancel without force be refused",
+        when=_DRAINED,
+        like=(old.CANCEL,),
+        sets=(old.PAUSED.on,),
+    ),
+    Difference(
+        "cancel-too-late",
+        (new.SOFT_CANCEL,),
+        "the body has returned in step, as the request wants it: nothing is noted any more",
+        when=RETURNED & STATUS.among(Status.READY),
+        like=(),
+        since="6.2",
+    ),
+    Difference(
+        "finalize",
+        (new.FINALIZE,),
+        "a verb of its own: success waits for the user if it is told to",
+    ),
+    Difference(
+        "dismiss",
+        (new.DISMISS,),
+        "a verb of its own: a result is kept until the user has seen it",
+        like=(old.RETURNED,),
+    ),
+    Difference(
+        "change",
+        (new.CHANGE,),
+        "a verb of its own: a mirror may be told to send guests' writes to both sides",
+        since="8.2",
+    ),
+)
+
+#: what users do not ask for
+_PAUSES = (
+    Difference(
+        "drain-pauses",
+        (new.DRAIN_BEGIN,),
+        "a drained section pauses the jobs of its nodes; in 1.3 jobs keep out of its way",
+        like=(old.PAUSE,),
+        sets=(old.PAUSED.on,),
+    ),
+    Difference(
+        "drain-resumes",
+        (new.DRAIN_END,),
+        "the last section that ends lets the job go on, unless the user has paused it",
+        when=~new.USER_PAUSED,
+        like=(old.RESUME,),
+        sets=(old.PAUSED.off,),
+    ),
+    Difference(
+        "own-drain-pauses",
+        (new.HOLD_DRAIN,),
+        "a mirror keeps guests out by a drained section from its last look on, and is in it",
+        sets=(old.PAUSED.on,),
+    ),
+    Difference(
+        "own-drain-ends",
+        (new.DROP_DRAIN, new.PREPARE),
+        "the section that the job itself held is over",
+        when=new.HOLDS_DRAIN,
+        sets=(old.PAUSED.off,),
+    ),
+    Difference(
+        "own-drain-ends-late",
+        (new.CONCLUDE,),
+        "a mirror that fails or is cancelled ends its section when it is concluded",
+        when=new.HOLDS_DRAIN,
+        sets=(old.PAUSED.off,),
+    ),
+    Difference(
+        "soft-cancel-sleeps",
+        (new.SLEEP,),
+        "a ready job that was softly cancelled is at work until it is clean: it may wait",
+        when=_SOFTLY,
+        sets=(old.PHASE.set(Phase.ASLEEP), old.BUSY.off),
+        since="6.2",
+    ),
+    Difference(
+        "soft-cancel-parks",
+        (new.PAUSE_POINT,),
+        "a ready job that was softly cancelled is at work until it is clean: it can be paused",
+        when=_SOFTLY,
+        sets=(old.PHASE.set(Phase.PARKED), old.BUSY.off),
+        since="6.2",
+    ),
+)
+
+_WORK = (
+    Difference(
+        "stays-ready",
+        (new.ERROR,),
+        "a mirror is ready for good, whatever fails; in 1.3 an error takes it out of step",
+        when=STATUS.among(*IS_READY),
+        sets=(old.SYNCED.on,),
+    ),
+    Difference(
+        "body-looks-itself",
+        (new.SUBMIT, new.ERROR, new.IN_STEP),
+        "whether a cancelled job works on after a sleep is its body's matter, not its rows'",
+        when=new.FORCE_CANCELLED,
+        first=(old.PHASE.set(Phase.RUNNING),),
+    ),
+)
+
+#: how a job is made, and how it ends
+_ENDS = (
+    Difference(
+        "discarded",
+        (new.DISCARD,),
+        "a negative speed is found once the job is there; 1.3 looks before it makes one",
+        sets=_RELEASED,
+    ),
+    Difference(
+        "never-started",
+        (new.COMPLETION,),
+        "jobs of one command are made before any is started, and one may end before that",
+        when=_UNSTARTED,
+        sets=(old.PHASE.set(Phase.RUNNING), old.BUSY.off),
+    ),
+    Difference(
+        "never-told",
+        (new.CONCLUDE,),
+        "no event tells of the end of a job that never started, or is no block job",
+        when=_UNSTARTED | ~new.BLOCK_JOB,
+        mute=True,
+    ),
+    Difference(
+        "over-before-the-end",
+        (new.COMPLETION,),
+        "once its work is over a job is neither busy nor ready, and waits for others to end it",
+        when=~_UNSTARTED,
+        sets=(old.BUSY.off, old.SYNCED.off),
+    ),
+)
+
+_GROUPS = (
+    Difference(
+        "cancelled-with-siblings",
+        (new.SIBLING_CANCEL,),
+        "members of a transaction fail together; jobs of 1.3 know nothing of each other",
+        when=~_AT_REST,
+        like=(old.CANCEL,),
+        sets=(old.PAUSED.become(_DRAINED),),
+    ),
+    Difference(
+        "cancelled-before-entered",
+        (new.SIBLING_CANCEL,),
+        "all members are cancelled first, and then entered one by one",
+        when=_AT_REST,
+        sets=(
+            old.CANCELLED.on,
+            old.PAUSED.become(_DRAINED),
+            old.IO_STATUS.set(Choose(new.USER_PAUSED, Constant(IoStatus.OK), new.IO_STATUS)),
+        ),
+    ),
+    Difference(
+        "entered-for-the-end",
+        (new.KICK,),
+        "whoever waits for a member's end takes it out of its park",
+        when=_PARKED,
+        like=(old.CANCEL,),
+        sets=(old.PAUSED.become(~new.PAUSE_COUNT.equals(0)),),
+    ),
+)
+
+#: in the order in which they are asked
+DIFFERENCES: tuple[Difference, ...] = (*_REFUSED, *_VERBS, *_PAUSES, *_WORK, *_ENDS, *_GROUPS)

@@ -93,7 +93,7 @@ def _kind(driver: Driver) -> tuple[Cell, ...]:
         driver.what,
         "yes" if driver.completable else "no",
         "yes" if driver.changeable else "no",
-        f"since {since}" if since else "always",
+        (f"since {since}" if since else "always") if driver.block_job else "no limit",
         policies or "none",
     )
 

@@ -77,7 +77,7 @@ BACKUP = Driver(
     "saves a disk as it was; its limiter sits in the copier, where no early entry gets past it",
     limit_kept_since="",
 )
-CREATE = Driver("create", "makes an image", block_job=False, policies=())
+CREATE = Driver("create", "makes an image", block_job=False, limit_kept_since="", policies=())
 DRIVERS = (STREAM, COMMIT, ACTIVE_COMMIT, MIRROR, BACKUP, CREATE)
 
 

@@ -213,13 +213,6 @@ class BlockJob(LiveJob):
             # Another thread was in the middle of the job's effects and does these too.
             self.wait()
 
-    def _is_carried_here(self) -> bool:
-        return self._carrier == self._executor.host.thread_id()
-
-    def _refuse_to_wait_for_itself(self) -> None:
-        if self._is_carried_here():
-            raise RuntimeError("a job's own listener or callback cannot wait for the job's end")
-
     # The header's fields, read-only; any thread.
 
     @property

@@ -1,25 +1,24 @@
 """The live jobs of one transaction: one lock, one order of effects, and the walk over the members.
 
-All control changes of a group happen under its lock and take microseconds. What must happen outside
-is queued in order and done without the lock by whichever thread finds nobody doing it already: the
-carrier. While a driver's prepare step runs there, verbs wait, as QEMU's monitor does; the carrier's
-own thread, in a listener or a callback, may call any verb of any member.
+All control changes of a group happen under its lock; effects are carried out without it. While a
+driver's prepare step runs there, verbs wait, as QEMU's monitor does; the carrier's own thread, in a
+listener or a callback, may call any verb of any member.
 """
 
 from __future__ import annotations
 
 import errno as errno_codes
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from blockjob_fsm.bodies.requests import Do, Failed, Finish, IoOutcome, IoRequest, Noted, Outcome
+from blockjob_fsm.carrier import REPORT_NS, Alarm, Carrier
 from blockjob_fsm.declaration import Event, Lifecycle, Refused
 from blockjob_fsm.errors import IllegalStep, JobIdInUse
 from blockjob_fsm.events import QmpEvent
-from blockjob_fsm.executor import Executor, Timer
+from blockjob_fsm.executor import Executor
 from blockjob_fsm.job import ArmTimer, Effect, Emit, Input, Perform, Signal, Submit
 from blockjob_fsm.job_group import JobGroup, deliver
 from blockjob_fsm.lifecycles import modern_words as words
@@ -32,9 +31,6 @@ from blockjob_fsm.storage.drive import Drive
 
 Submitter = Callable[[str, IoRequest, Callable[[], None]], object]
 
-#: A request of many units comes back so often, so that progress is published on slow disks too.
-REPORT_NS = 100_000_000
-
 
 @dataclass(slots=True)
 class Member:
@@ -46,11 +42,10 @@ class Member:
     callback: Callable[[Any, int], object] | None = None
     opaque: object = None
     on_event: Callable[[QmpEvent], object] | None = None
-    timer: int = 0
-    alarm: Timer | None = field(default=None)
+    alarm: Alarm = field(default_factory=Alarm)
 
 
-class LiveGroup:
+class LiveGroup(Carrier):
     """The members of one transaction. Every method may be called by any thread, with no lock held.
 
     `lifecycle` is one of `lifecycles.modern`; all members share it. `submit` gets a member's id,
@@ -64,15 +59,13 @@ class LiveGroup:
         *,
         submit: Submitter | None = None,
     ) -> None:
-        self.executor = executor
+        self._changed = executor.host.condition()
+        super().__init__(executor, self._changed)
         self._submit = submit or (lambda _member, _request, task: executor.submit(task))
         self.lifecycle = lifecycle
         self._fire = machine_of(lifecycle)
-        self._changed = executor.host.condition()
         self._group = JobGroup((), Transaction(()))
         self._members: dict[str, Member] = {}
-        self._outbox: deque[tuple[Member, Effect | None]] = deque()
-        self._carrier: int | None = None
 
     # Members.
 
@@ -98,20 +91,20 @@ class LiveGroup:
         with self._changed:
             while self._preparing() and not self._is_carried_here():
                 self._changed.wait()
-            self._take(member, Input(event, self.executor.now_ns()))
+            self._take(member, Input(event, self._executor.now_ns()))
         self._carry_out()
 
     def happens(self, member: str, event: Event, outcome: IoOutcome | None = None) -> None:
         """Something the world does."""
         with self._changed:
-            self._take(member, Input(event, self.executor.now_ns(), outcome))
+            self._take(member, Input(event, self._executor.now_ns(), outcome))
         self._carry_out()
 
     def concerns(self, member: str, event: Event) -> None:
         """Something that happens to a member's nodes, and is nothing to a job that is gone."""
         with self._changed:
             if self.value(member).control.phase not in words.GONE:
-                self._take(member, Input(event, self.executor.now_ns()))
+                self._take(member, Input(event, self._executor.now_ns()))
         self._carry_out()
 
     def _take(self, member: str, given: Input) -> None:
@@ -126,7 +119,7 @@ class LiveGroup:
             self._queue(self._members[name], effect)
         due = self._preparing()
         if due is not None and due != preparing:
-            self._outbox.append((self._members[due.member], None))
+            self._outbox.append(partial(self._prepare, self._members[due.member]))
         self._changed.notify_all()
 
     def _preparing(self) -> Due | None:
@@ -138,56 +131,25 @@ class LiveGroup:
         """Under the lock. Timers are set here, so that a stale one can be told from a live one."""
         match effect:
             case ArmTimer(wake_at_ns):
-                member.timer += 1
-                ring = partial(self._on_timer, member, member.timer)
-                member.alarm = self.executor.call_at(wake_at_ns, ring)
+                member.alarm.arm(self._executor, wake_at_ns, partial(self._on_timer, member))
             case Signal(words.CANCEL_TIMER):
-                member.timer += 1
-                if member.alarm is not None:
-                    self.executor.forget(member.alarm)
+                member.alarm.disarm(self._executor)
             case _:
-                self._outbox.append((member, effect))
+                self._outbox.append(partial(self._do, member, effect))
 
-    def _on_timer(self, member: Member, token: int) -> None:
+    def _on_timer(self, member: Member, number: int) -> None:
         with self._changed:
-            if token != member.timer:
+            if number != member.alarm.number:
                 return  # the sleep was cut short; this timer is not its successor's
-            self._take(member.id, Input(words.TIMER(), self.executor.now_ns()))
+            self._take(member.id, Input(words.TIMER(), self._executor.now_ns()))
         self._carry_out()
 
     # The carrier.
 
-    def _is_carried_here(self) -> bool:
-        return self._carrier == self.executor.host.thread_id()
-
-    def _carry_out(self) -> None:
-        """Do the queued effects in order, unless another call, or an outer one, is at it.
-
-        What a listener or a callback raises is raised here, once nothing is queued any more.
-        """
-        failure: BaseException | None = None
-        while (work := self._next_work()) is not None:
-            member, effect = work
-            try:
-                if effect is None:
-                    self._prepare(member)
-                else:
-                    self._do(member, effect)
-            except BaseException as error:
-                failure = failure or error
-            finally:
-                with self._changed:
-                    self._carrier = None
-                    self._changed.notify_all()
-        if failure is not None:
-            raise failure
-
-    def _next_work(self) -> tuple[Member, Effect | None] | None:
+    def _put_down(self) -> None:
         with self._changed:
-            if self._carrier is not None or not self._outbox:
-                return None
-            self._carrier = self.executor.host.thread_id()
-            return self._outbox.popleft()
+            super()._put_down()
+            self._changed.notify_all()
 
     def _do(self, member: Member, effect: Effect) -> None:
         match effect:
@@ -195,7 +157,7 @@ class LiveGroup:
                 self._submit(member.id, request, partial(self._do_io, member, request))
             case Emit(event):
                 if member.on_event is not None:
-                    self.executor.let_go()
+                    self._executor.let_go()
                     member.on_event(event)
             case Perform(acts):
                 for act in acts:
@@ -207,7 +169,7 @@ class LiveGroup:
         match output:
             case words.DEFER:
                 complete = partial(self.happens, member.id, words.COMPLETION())
-                self.executor.submit(complete, elsewhere=True)
+                self._executor.submit(complete, elsewhere=True)
             case words.PIVOT:
                 member.operations.pivot()
             case words.UNDRAIN:
@@ -221,7 +183,7 @@ class LiveGroup:
                     member.device.release()
             case words.CALL_BACK:
                 if member.callback is not None:
-                    self.executor.let_go()
+                    self._executor.let_go()
                     member.callback(member.opaque, self.value(member.id).control.ret)
 
     # The driver's own work after the body's return, on the carrier's thread.
@@ -232,7 +194,7 @@ class LiveGroup:
             ret = self._rest(member)
         finally:
             with self._changed:
-                self._take(member.id, Input(words.PREPARE(ret), self.executor.now_ns()))
+                self._take(member.id, Input(words.PREPARE(ret), self._executor.now_ns()))
 
     def _rest(self, member: Member) -> int:
         """Let the body say what it still wants, and do it; its result."""
@@ -258,7 +220,7 @@ class LiveGroup:
 
     def _do_io(self, member: Member, request: IoRequest) -> None:
         try:
-            until_ns = self.executor.now_ns() + REPORT_NS
+            until_ns = self._executor.now_ns() + REPORT_NS
             stop = partial(self._interrupted, member, until_ns)
             outcome = member.operations.carry_out(request, stop)
         except BaseException:
@@ -272,7 +234,7 @@ class LiveGroup:
         """Whether a request of many units shall come back early; its first unit is done anyway."""
         control = self.value(member.id).control
         asked = control.pause_count > 0 or control.cancelled or control.speed > 0
-        return asked or self.executor.now_ns() >= until_ns
+        return asked or self._executor.now_ns() >= until_ns
 
     # Waiting.
 
@@ -281,11 +243,10 @@ class LiveGroup:
 
         Raises RuntimeError in a listener or callback of a member, which others have to wait for.
         """
-        if self._is_carried_here():
-            raise RuntimeError("a job's own listener or callback cannot wait for its group")
-        if not self.executor.workers:
-            return self.executor.pump_until(done, timeout_s)
-        with self.executor.waiting(), self._changed:
+        self._refuse_to_wait_for_itself()
+        if not self._executor.workers:
+            return self._executor.pump_until(done, timeout_s)
+        with self._executor.waiting(), self._changed:
             return self._changed.wait_for(lambda: done() and self._is_at_rest(), timeout_s)
 
     def _is_at_rest(self) -> bool:

@@ -1,25 +1,23 @@
 """A job value that lives: a lock around it, an executor under it, and effects done in order.
 
-All control changes happen under the job's lock and take microseconds. What must happen outside is
-queued in order and done without the lock by whichever thread finds nobody doing it already: the
-carrier. A listener or a callback may therefore call any verb of its own job. Which steps there are,
-and what they are called, is not this file's business.
+All control changes happen under the job's lock; effects are carried out without it. Which steps
+there are, and who asks for them, is not this file's business.
 """
 
 from __future__ import annotations
 
 import errno as errno_codes
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from blockjob_fsm.bodies.requests import Failed, IoRequest, Request
+from blockjob_fsm.carrier import REPORT_NS, Alarm, Carrier
 from blockjob_fsm.declaration import Event, Output
 from blockjob_fsm.errors import IllegalStep
 from blockjob_fsm.events import QmpEvent
-from blockjob_fsm.executor import Condition, Executor, Timer
+from blockjob_fsm.executor import Condition, Executor
 from blockjob_fsm.job import (
     Advanced,
     ArmTimer,
@@ -43,9 +41,6 @@ Callback = Callable[[Any, int], object]
 Listener = Callable[[QmpEvent], object]
 Hook = Callable[[Any], object]
 
-#: A request of many units comes back so often, so that progress is published on slow disks too.
-REPORT_NS = 100_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
@@ -56,22 +51,17 @@ class Hooks:
     complete: Hook | None = None
 
 
-class LiveJob:
+class LiveJob(Carrier):
     """The carrying part of a job; `BlockJob` gives it its verbs."""
 
     __slots__ = (
         "_alarm",
         "_callback",
-        "_carrier",
         "_changed",
-        "_executor",
         "_fire",
         "_hooks",
-        "_lock",
         "_on_event",
         "_operations",
-        "_outbox",
-        "_timer",
         "_value",
         "device",
         "opaque",
@@ -80,21 +70,17 @@ class LiveJob:
     def __init__(
         self, device: Drive, value: Job, fire: Fire, executor: Executor, operations: Operations
     ) -> None:
+        super().__init__(executor, executor.host.lock())
         self.device = device
         self.opaque: object = None
         self._callback: Callback | None = None
         self._on_event: Listener | None = None
         self._value = value
         self._fire = fire
-        self._executor = executor
         self._operations = operations
         self._hooks = Hooks()
-        self._lock = executor.host.lock()
         self._changed: Condition | None = None
-        self._outbox: deque[Effect] = deque()
-        self._carrier: int | None = None
-        self._timer = 0
-        self._alarm: Timer | None = None
+        self._alarm = Alarm()
 
     def iostatus_reset(self) -> None:
         """Acknowledge an error; the device forwards its own reset here."""
@@ -122,38 +108,11 @@ class LiveJob:
         for effect in result.effects:
             match effect:
                 case ArmTimer(wake_at_ns):
-                    self._timer += 1
-                    ring = partial(self._on_timer, self._timer)
-                    self._alarm = self._executor.call_at(wake_at_ns, ring)
+                    self._alarm.arm(self._executor, wake_at_ns, self._on_timer)
                 case Signal(words.CANCEL_TIMER):
-                    self._timer += 1
-                    if self._alarm is not None:
-                        self._executor.forget(self._alarm)
+                    self._alarm.disarm(self._executor)
                 case _:
-                    self._outbox.append(effect)
-
-    def _carry_out(self) -> None:
-        """Do the queued effects in order, unless another call, or an outer one, is at it.
-
-        What a listener or a callback raises is raised here, once nothing is queued any more.
-        """
-        failure: BaseException | None = None
-        while (effect := self._next_effect()) is not None:
-            try:
-                self._do(effect)
-            except BaseException as error:
-                failure = failure or error
-            finally:
-                self._carrier = None
-        if failure is not None:
-            raise failure
-
-    def _next_effect(self) -> Effect | None:
-        with self._lock:
-            if self._carrier is not None or not self._outbox:
-                return None
-            self._carrier = self._executor.host.thread_id()
-            return self._outbox.popleft()
+                    self._outbox.append(partial(self._do, effect))
 
     # The carrier's thread, no lock held.
 
@@ -252,9 +211,9 @@ class LiveJob:
         asked = control.paused or control.cancelled or control.speed > 0
         return asked or self._executor.now_ns() >= until_ns
 
-    def _on_timer(self, token: int) -> None:
+    def _on_timer(self, number: int) -> None:
         with self._lock:
-            if token != self._timer:
+            if number != self._alarm.number:
                 return  # the sleep was cut short; this timer is not its successor's
             self._advance(Input(words.TIMER(), self._executor.now_ns()))
         self._carry_out()

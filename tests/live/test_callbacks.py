@@ -236,7 +236,7 @@ def test_a_callback_cannot_wait_for_its_own_job(verb: str, bench: Bench) -> None
 
     job = bench_job(bench, Drive("virtio0"), Options(callback=impatient))
     job.completed(0)
-    assert caught == ["a job's own listener or callback cannot wait for the job's end"]
+    assert caught == ["a job's own listener or callback cannot wait for the job"]
 
 
 def test_a_refused_cancel_sync_changes_nothing(bench: Bench, notes: Notes) -> None:

@@ -46,6 +46,7 @@ PLACES = {
     "block_job": Place(4, "live"),
     "executor": Place(4, "live"),
     "operations": Place(4, "live"),
+    "carrier": Place(4, "live"),
     "live_job": Place(4, "live"),
     "live_group": Place(4, "live"),
     "modern_block_job": Place(4, "live"),

@@ -4,7 +4,7 @@ The lifecycle is declared once, as rows; `step` and `Job` are pure, `BlockJob` i
 name is for stands in the manual's reference page.
 """
 
-from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.requests import Sync
 from blockjob_fsm.clock import ManualClock
 from blockjob_fsm.declaration import Event, Lifecycle, Refused, Stepped, step
@@ -13,8 +13,10 @@ from blockjob_fsm.errors import QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.job import BlockJobInfo, Job, advance
+from blockjob_fsm.job_type import BlockJobType
 from blockjob_fsm.jobs import backup, commit, mirror, stream
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
+from blockjob_fsm.lifecycles.modern import MODERN
 from blockjob_fsm.storage.drive import Drive
 from blockjob_fsm.storage.memory import MemoryDevice
 from blockjob_fsm.storage.raw import RawFile
@@ -37,6 +39,7 @@ __all__ = [
     # The declaration
     "CLASSIC",
     "CLASSIC_1_3",
+    "MODERN",
     "Lifecycle",
     "Event",
     "step",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno as errno_codes
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Unpack, overload
 
 from blockjob_fsm.bodies.requests import Body, HandleError, Sleep
 from blockjob_fsm.declaration import Lifecycle, Refused
@@ -12,28 +13,17 @@ from blockjob_fsm.error_action import ErrorAction, IoStatus, OnError, choose_act
 from blockjob_fsm.errors import DeviceNotActive
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.job import BlockJobInfo, Input, Job
+from blockjob_fsm.job_type import BlockJobType, Callback, Listener, job_type_of
 from blockjob_fsm.lifecycles import classic_words as words
-from blockjob_fsm.lifecycles.classic import CLASSIC
+from blockjob_fsm.lifecycles.classic import CLASSIC, is_classic
 from blockjob_fsm.lifecycles.classic_words import ClassicControl, Phase
-from blockjob_fsm.live_job import Callback, Hook, Hooks, Listener, LiveJob
+from blockjob_fsm.lifecycles.modern import is_modern
+from blockjob_fsm.lifecycles.modern_words import ModernControl
+from blockjob_fsm.live_job import LiveJob
 from blockjob_fsm.machine import machine_of
+from blockjob_fsm.modern_block_job import ModernBlockJob, ModernOptions
 from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.storage.drive import Drive
-
-
-@dataclass(frozen=True, slots=True)
-class BlockJobType:
-    """A kind of job. A hook that is None makes the operation one the kind does not support.
-
-    `set_speed` runs after a new speed is in force (at creation only if it is not 0),
-    `iostatus_reset` after a reset, `complete` when a user's request to complete is admissible; each
-    gets the job, with no lock held.
-    """
-
-    name: str
-    set_speed: Hook | None = None
-    iostatus_reset: Hook | None = None
-    complete: Hook | None = None
 
 
 class BlockJob(LiveJob):
@@ -45,13 +35,13 @@ class BlockJob(LiveJob):
     for, on this thread. Verbs raise DeviceNotActive once the job is over.
     """
 
-    __slots__ = ("job_type",)
-    job_type: BlockJobType
+    __slots__ = ()
 
+    @overload
     @classmethod
     def create(
         cls,
-        job_type: BlockJobType,
+        job_type: BlockJobType | str,
         device: Drive,
         speed: int = 0,
         callback: Callback | None = None,
@@ -62,35 +52,76 @@ class BlockJob(LiveJob):
         operations: Operations | None = None,
         on_event: Listener | None = None,
         lifecycle: Lifecycle[ClassicControl] = CLASSIC,
-    ) -> BlockJob:
-        """Take the device and make a job on it, not yet started.
+    ) -> BlockJob: ...
+
+    @overload
+    @classmethod
+    def create(
+        cls,
+        job_type: BlockJobType | str,
+        device: Drive,
+        speed: int = 0,
+        callback: Callback | None = None,
+        opaque: object = None,
+        *,
+        executor: Executor,
+        body: Body | None = None,
+        operations: Operations | None = None,
+        on_event: Listener | None = None,
+        lifecycle: Lifecycle[ModernControl],
+        **options: Unpack[ModernOptions],
+    ) -> ModernBlockJob: ...
+
+    @classmethod
+    def create(
+        cls,
+        job_type: BlockJobType | str,
+        device: Drive,
+        speed: int = 0,
+        callback: Callback | None = None,
+        opaque: object = None,
+        *,
+        executor: Executor,
+        body: Body | None = None,
+        operations: Operations | None = None,
+        on_event: Listener | None = None,
+        lifecycle: Lifecycle[ClassicControl] | Lifecycle[ModernControl] = CLASSIC,
+        **options: Unpack[ModernOptions],
+    ) -> BlockJob | ModernBlockJob:
+        """Take the device and make a job on it, not yet started; the lifecycle decides which.
 
         `speed` is in bytes per second, 0 for no limit. `callback(opaque, ret)` is called once, when
         the job ends, with 0 or a negative errno; the device is still taken then. `body` None makes
         a job whose steps the caller reports: `sleep`, `error_action`, `ready`, `completed`.
         Raises DeviceInUse, NotSupported, InvalidParameter('speed'), or what the operations or a
         hook raise, and the device is free again.
+
+        A modern lifecycle makes a `ModernBlockJob`, and knows more options: see `ModernOptions`.
+        There a negative speed raises NegativeSpeed, and a used id JobIdInUse.
         """
-        control = replace(
-            lifecycle.initial,
-            settable=job_type.set_speed is not None,
-            completable=job_type.complete is not None,
-            in_use=device.in_use,
-        )
-        value = Job(job_type.name, device.name, control, body)
+        kind = job_type_of(job_type)
         operations = operations or Operations()
-        job = cls(device, value, machine_of(lifecycle), executor, operations)
-        job.job_type, job.opaque = job_type, opaque
-        job._callback, job._on_event = callback, on_event
-        hooks = Hooks(job_type.set_speed, job_type.iostatus_reset, job_type.complete)
-        job._hooks = hooks if speed else Hooks()
-        try:
-            job._deliver(words.CREATE(speed))
-        except BaseException:
-            job._abandon()
-            raise
-        job._hooks = hooks
+        heard = (callback, opaque, on_event)
+        if is_modern(lifecycle):
+            modern = ModernBlockJob(kind, device, operations, *heard)
+            modern.enter(executor, lifecycle, body, speed, **options)
+            return modern
+        assert is_classic(lifecycle), "every lifecycle is one or the other"
+        if options:
+            raise TypeError(f"a job of the classic lifecycle has no {', '.join(options)}")
+        value = Job(kind.name, device.name, _unborn(kind, device, lifecycle), body)
+        job = cls(kind, device, operations, *heard, value, machine_of(lifecycle), executor)
+        job._begin(speed)
         return job
+
+    def _begin(self, speed: int) -> None:
+        self._hooks = self.job_type if speed else self.job_type.without_hooks()
+        try:
+            self._deliver(words.CREATE(speed))
+        except BaseException:
+            self._abandon()
+            raise
+        self._hooks = self.job_type
 
     # The header's functions, any thread.
 
@@ -133,7 +164,7 @@ class BlockJob(LiveJob):
             self._deliver(request)
             request = words.BACKING_OPENED()
         self._operations.open_backing()
-        self._run_hook(self._hooks.complete)
+        self._call(self._hooks.complete, self)
         self._deliver(request)
 
     def iostatus_reset(self) -> None:
@@ -273,3 +304,15 @@ class BlockJob(LiveJob):
     def cb(self) -> Callback | None:
         """The completion function."""
         return self._callback
+
+
+def _unborn(
+    kind: BlockJobType, device: Drive, lifecycle: Lifecycle[ClassicControl]
+) -> ClassicControl:
+    """The control state of a job before it is created."""
+    return replace(
+        lifecycle.initial,
+        settable=kind.set_speed is not None,
+        completable=kind.complete is not None,
+        in_use=device.in_use,
+    )

@@ -53,6 +53,12 @@ class Carrier:
             self._carrier = self._executor.host.thread_id()
             return self._outbox.popleft()
 
+    def _call(self, function: Callable[..., object] | None, *arguments: object) -> None:
+        """Call what a user handed in, if anything: it may wait, and may ask the job for things."""
+        if function is not None:
+            self._executor.let_go()
+            function(*arguments)
+
     def _put_down(self) -> None:
         self._carrier = None
 

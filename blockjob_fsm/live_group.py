@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import errno as errno_codes
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from blockjob_fsm.bodies.requests import Do, Failed, Finish, IoOutcome, IoRequest, Noted, Outcome
+from blockjob_fsm.bodies.requests import (
+    Do,
+    Failed,
+    Finish,
+    IoOutcome,
+    IoRequest,
+    Noted,
+    Outcome,
+    Request,
+)
 from blockjob_fsm.carrier import REPORT_NS, Alarm, Carrier
 from blockjob_fsm.declaration import Event, Lifecycle, Refused
+from blockjob_fsm.error_action import IoStatus
 from blockjob_fsm.errors import IllegalStep, JobIdInUse
-from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.job import ArmTimer, Effect, Emit, Input, Perform, Signal, Submit
 from blockjob_fsm.job_group import JobGroup, deliver
+from blockjob_fsm.job_type import BlockJobType, Callback, Listener
 from blockjob_fsm.lifecycles import modern_words as words
+from blockjob_fsm.lifecycles.modern import MODERN
 from blockjob_fsm.lifecycles.modern_words import ModernControl
 from blockjob_fsm.lifecycles.transaction import Due, Transaction
 from blockjob_fsm.machine import machine_of
@@ -32,17 +42,39 @@ from blockjob_fsm.storage.drive import Drive
 Submitter = Callable[[str, IoRequest, Callable[[], None]], object]
 
 
-@dataclass(slots=True)
 class Member:
-    """What a live job has beside its value."""
+    """What a live job has beside its value; `ModernBlockJob` gives it its verbs."""
 
-    id: str
-    device: Drive
-    operations: Operations
-    callback: Callable[[Any, int], object] | None = None
-    opaque: object = None
-    on_event: Callable[[QmpEvent], object] | None = None
-    alarm: Alarm = field(default_factory=Alarm)
+    __slots__ = (
+        "_alarm",
+        "_callback",
+        "_hooks",
+        "_on_event",
+        "_operations",
+        "device",
+        "id",
+        "job_type",
+        "opaque",
+    )
+
+    def __init__(
+        self,
+        job_type: BlockJobType,
+        device: Drive,
+        operations: Operations,
+        callback: Callback | None,
+        opaque: object,
+        on_event: Listener | None,
+    ) -> None:
+        self.id = device.name
+        self.job_type = job_type
+        self.device = device
+        self.opaque = opaque
+        self._operations = operations
+        self._callback = callback
+        self._on_event = on_event
+        self._hooks = job_type
+        self._alarm = Alarm()
 
 
 class LiveGroup(Carrier):
@@ -55,7 +87,7 @@ class LiveGroup(Carrier):
     def __init__(
         self,
         executor: Executor,
-        lifecycle: Lifecycle[ModernControl],
+        lifecycle: Lifecycle[ModernControl] = MODERN,
         *,
         submit: Submitter | None = None,
     ) -> None:
@@ -66,6 +98,14 @@ class LiveGroup(Carrier):
         self._fire = machine_of(lifecycle)
         self._group = JobGroup((), Transaction(()))
         self._members: dict[str, Member] = {}
+
+    def refuse_others(self, executor: Executor, lifecycle: Lifecycle[ModernControl]) -> None:
+        """Raise ValueError for a job on another executor, or under another lifecycle."""
+        if executor is not self._executor:
+            raise ValueError("the group's jobs run on another executor")
+        if lifecycle is not self.lifecycle:
+            release = self.lifecycle.profile
+            raise ValueError(f"the group's jobs are those of {release}, not {lifecycle.profile}")
 
     # Members.
 
@@ -89,15 +129,35 @@ class LiveGroup(Carrier):
     def verb(self, member: str, event: Event) -> None:
         """A user's verb; raises the declared refusal, with nothing changed."""
         with self._changed:
-            while self._preparing() and not self._is_carried_here():
-                self._changed.wait()
+            self._wait_for_prepare()
             self._take(member, Input(event, self._executor.now_ns()))
         self._carry_out()
 
-    def happens(self, member: str, event: Event, outcome: IoOutcome | None = None) -> None:
-        """Something the world does."""
+    def complete(self, member: Member) -> None:
+        """A user's request to complete: once it is admissible its kind's hook runs, then it counts.
+
+        Raises the declared refusal, or what the hook raises.
+        """
+        event = words.COMPLETE()
         with self._changed:
-            self._take(member, Input(event, self._executor.now_ns(), outcome))
+            self._wait_for_prepare()
+            checked = self._fire(self.value(member.id).control, event)
+        if isinstance(checked, Refused):
+            raise checked.error(member.id)
+        member._operations.open_backing()
+        self._call(member._hooks.complete, member)
+        self.verb(member.id, event)
+
+    def happens(
+        self,
+        member: str,
+        event: Event,
+        outcome: IoOutcome | None = None,
+        request: Request | None = None,
+    ) -> None:
+        """Something the world does, or the job's own code with the request behind it."""
+        with self._changed:
+            self._take(member, Input(event, self._executor.now_ns(), outcome, request))
         self._carry_out()
 
     def concerns(self, member: str, event: Event) -> None:
@@ -108,7 +168,7 @@ class LiveGroup(Carrier):
         self._carry_out()
 
     def _take(self, member: str, given: Input) -> None:
-        preparing = self._preparing()
+        preparing, jobs = self._preparing(), self._group.jobs
         result = deliver(self._group, member, given, self._fire)
         if isinstance(result, Refused):
             if result.refusal is None:
@@ -117,6 +177,10 @@ class LiveGroup(Carrier):
         self._group = result.group
         for name, effect in result.effects:
             self._queue(self._members[name], effect)
+        for before, after in zip(jobs, self._group.jobs, strict=True):
+            if before.control.io_status is not after.control.io_status is IoStatus.OK:
+                owner = self._members[after.id]
+                self._outbox.append(partial(self._call, owner._hooks.iostatus_reset, owner))
         due = self._preparing()
         if due is not None and due != preparing:
             self._outbox.append(partial(self._prepare, self._members[due.member]))
@@ -127,19 +191,23 @@ class LiveGroup(Carrier):
         due = self._group.due()
         return due if due is not None and due.kind is words.PREPARE else None
 
+    def _wait_for_prepare(self) -> None:
+        while self._preparing() and not self._is_carried_here():
+            self._changed.wait()
+
     def _queue(self, member: Member, effect: Effect) -> None:
         """Under the lock. Timers are set here, so that a stale one can be told from a live one."""
         match effect:
             case ArmTimer(wake_at_ns):
-                member.alarm.arm(self._executor, wake_at_ns, partial(self._on_timer, member))
+                member._alarm.arm(self._executor, wake_at_ns, partial(self._on_timer, member))
             case Signal(words.CANCEL_TIMER):
-                member.alarm.disarm(self._executor)
+                member._alarm.disarm(self._executor)
             case _:
                 self._outbox.append(partial(self._do, member, effect))
 
     def _on_timer(self, member: Member, number: int) -> None:
         with self._changed:
-            if number != member.alarm.number:
+            if number != member._alarm.number:
                 return  # the sleep was cut short; this timer is not its successor's
             self._take(member.id, Input(words.TIMER(), self._executor.now_ns()))
         self._carry_out()
@@ -156,35 +224,34 @@ class LiveGroup(Carrier):
             case Submit(request):
                 self._submit(member.id, request, partial(self._do_io, member, request))
             case Emit(event):
-                if member.on_event is not None:
-                    self._executor.let_go()
-                    member.on_event(event)
+                self._call(member._on_event, event)
             case Perform(acts):
                 for act in acts:
-                    member.operations.perform(act)
+                    member._operations.perform(act)
             case Signal(output):
                 self._signal(member, output)
 
     def _signal(self, member: Member, output: object) -> None:
         match output:
+            case words.SET_LIMIT:
+                self._call(member._hooks.set_speed, member)
             case words.DEFER:
                 complete = partial(self.happens, member.id, words.COMPLETION())
                 self._executor.submit(complete, elsewhere=True)
             case words.PIVOT:
-                member.operations.pivot()
+                member._operations.pivot()
             case words.UNDRAIN:
-                member.operations.undrain()
+                member._operations.undrain()
             case words.ABORT:
                 self._rest(member)
             case words.CLEAN:
                 try:
-                    member.operations.close()
+                    member._operations.close()
                 finally:
                     member.device.release()
             case words.CALL_BACK:
-                if member.callback is not None:
-                    self._executor.let_go()
-                    member.callback(member.opaque, self.value(member.id).control.ret)
+                ret = self.value(member.id).control.ret
+                self._call(member._callback, member.opaque, ret)
 
     # The driver's own work after the body's return, on the carrier's thread.
 
@@ -211,10 +278,10 @@ class LiveGroup(Carrier):
                     return ret
                 case Do(acts):
                     for act in acts:
-                        member.operations.perform(act)
+                        member._operations.perform(act)
                     answer = Noted()
                 case _:
-                    answer = member.operations.carry_out(wish, lambda: False)
+                    answer = member._operations.carry_out(wish, lambda: False)
 
     # A worker's thread.
 
@@ -222,7 +289,7 @@ class LiveGroup(Carrier):
         try:
             until_ns = self._executor.now_ns() + REPORT_NS
             stop = partial(self._interrupted, member, until_ns)
-            outcome = member.operations.carry_out(request, stop)
+            outcome = member._operations.carry_out(request, stop)
         except BaseException:
             # Our own mistake, not the disk's; still the device must not stay taken for ever.
             self.happens(member.id, words.CANCEL())
@@ -248,6 +315,10 @@ class LiveGroup(Carrier):
             return self._executor.pump_until(done, timeout_s)
         with self._executor.waiting(), self._changed:
             return self._changed.wait_for(lambda: done() and self._is_at_rest(), timeout_s)
+
+    def is_carried_here(self) -> bool:
+        """Whether this thread is in a listener, callback or hook of a member."""
+        return self._is_carried_here()
 
     def _is_at_rest(self) -> bool:
         return not self._outbox and self._carrier is None

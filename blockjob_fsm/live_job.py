@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno as errno_codes
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,6 @@ from blockjob_fsm.bodies.requests import Failed, IoRequest, Request
 from blockjob_fsm.carrier import REPORT_NS, Alarm, Carrier
 from blockjob_fsm.declaration import Event, Output
 from blockjob_fsm.errors import IllegalStep
-from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Condition, Executor
 from blockjob_fsm.job import (
     Advanced,
@@ -33,22 +31,10 @@ from blockjob_fsm.job import (
     Submit,
     advance,
 )
+from blockjob_fsm.job_type import BlockJobType, Callback, Listener
 from blockjob_fsm.lifecycles import classic_words as words
 from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.storage.drive import Drive
-
-Callback = Callable[[Any, int], object]
-Listener = Callable[[QmpEvent], object]
-Hook = Callable[[Any], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Functions of a job type, called with the job and no lock held; None where it has none."""
-
-    set_speed: Hook | None = None
-    iostatus_reset: Hook | None = None
-    complete: Hook | None = None
 
 
 class LiveJob(Carrier):
@@ -64,21 +50,32 @@ class LiveJob(Carrier):
         "_operations",
         "_value",
         "device",
+        "job_type",
         "opaque",
     )
 
     def __init__(
-        self, device: Drive, value: Job, fire: Fire, executor: Executor, operations: Operations
+        self,
+        job_type: BlockJobType,
+        device: Drive,
+        operations: Operations,
+        callback: Callback | None,
+        opaque: object,
+        on_event: Listener | None,
+        value: Job,
+        fire: Fire,
+        executor: Executor,
     ) -> None:
         super().__init__(executor, executor.host.lock())
+        self.job_type = job_type
         self.device = device
-        self.opaque: object = None
-        self._callback: Callback | None = None
-        self._on_event: Listener | None = None
+        self.opaque = opaque
+        self._operations = operations
+        self._callback = callback
+        self._on_event = on_event
+        self._hooks = job_type
         self._value = value
         self._fire = fire
-        self._operations = operations
-        self._hooks = Hooks()
         self._changed: Condition | None = None
         self._alarm = Alarm()
 
@@ -121,9 +118,7 @@ class LiveJob(Carrier):
             case Submit(request):
                 self._executor.submit(lambda: self._do_io(request))
             case Emit(event):
-                if self._on_event is not None:
-                    self._executor.let_go()
-                    self._on_event(event)
+                self._call(self._on_event, event)
             case Perform(acts):
                 for act in acts:
                     self._operations.perform(act)
@@ -141,10 +136,10 @@ class LiveJob(Carrier):
             case words.RELEASE_DEVICE:
                 self._release()
             case words.SET_LIMIT:
-                self._run_hook(self._hooks.set_speed)
+                self._call(self._hooks.set_speed, self)
             case words.RESET_TARGET:
                 self._operations.reset_target()
-                self._run_hook(self._hooks.iostatus_reset)
+                self._call(self._hooks.iostatus_reset, self)
             case words.PIVOT:
                 self._operations.pivot()
             case words.UNDRAIN:
@@ -170,16 +165,9 @@ class LiveJob(Carrier):
         if self.device.job is self:
             self._release()
 
-    def _run_hook(self, hook: Hook | None) -> None:
-        if hook is not None:
-            self._executor.let_go()
-            hook(self)
-
     def _call_back(self, ret: int) -> None:
         try:
-            if self._callback is not None:
-                self._executor.let_go()
-                self._callback(self.opaque, ret)
+            self._call(self._callback, self.opaque, ret)
         finally:
             with self._lock:
                 self._advance(Input(words.RETURNED(), self._executor.now_ns()))

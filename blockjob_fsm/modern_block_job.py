@@ -1,97 +1,96 @@
 """The live job of the modern lifecycle: the job API's verbs as methods, and drained sections.
 
 A job is a member of a `LiveGroup`, alone in it unless it was created into one that has others. Its
-value and its threads are the group's; what is here is what a user, or a device, calls.
+value and its threads are the group's; what is here is what a user, a device, or the caller's own
+code in the place of a body calls.
 """
 
 from __future__ import annotations
 
 import errno as errno_codes
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TypedDict
 
-from blockjob_fsm.bodies.requests import Body
-from blockjob_fsm.declaration import Event
+from blockjob_fsm.bodies.requests import Body, HandleError, Sleep
+from blockjob_fsm.declaration import Event, Lifecycle
+from blockjob_fsm.error_action import ErrorAction, IoStatus, OnError, choose_action, io_status_of
 from blockjob_fsm.errors import QmpError
-from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor
+from blockjob_fsm.job_type import Callback
 from blockjob_fsm.lifecycles import modern_words as words
-from blockjob_fsm.lifecycles.modern import MODERN
 from blockjob_fsm.lifecycles.modern_drivers import driver_of
-from blockjob_fsm.lifecycles.modern_words import ModernControl, Status
+from blockjob_fsm.lifecycles.modern_words import ModernControl, Place, Status
 from blockjob_fsm.live_group import LiveGroup, Member
 from blockjob_fsm.modern_job import JobInfo, ModernJob
-from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.storage.drive import Drive
 
 
-class ModernBlockJob:
-    """A long-running operation on a device. Made by `create`, entered by `start`.
+class ModernOptions(TypedDict, total=False):
+    """What only a modern job can be given.
 
-    Methods run on their caller's thread; `cancel_sync` and `wait` wait, and say so. A verb that is
-    refused raises the error with QMP's class and text, and has changed nothing.
+    `job_id` is the device's name unless given. `group` is the transaction that the job is to be a
+    member of, one of its own unless given; it has the same executor and lifecycle, or ValueError is
+    raised. Without `auto_finalize` a job stays pending until it is finalized, without
+    `auto_dismiss` concluded until it is dismissed.
     """
 
-    __slots__ = ("_group", "device", "id")
+    job_id: str | None
+    group: LiveGroup | None
+    auto_finalize: bool
+    auto_dismiss: bool
 
-    def __init__(self, device: Drive, job_id: str, group: LiveGroup) -> None:
-        self.device = device
-        self.id = job_id
-        self._group = group
 
-    @classmethod
-    def create(
-        cls,
-        job_type: str,
-        device: Drive,
-        *,
+class ModernBlockJob(Member):
+    """A long-running operation on a device. Made by `BlockJob.create`, entered by `start`.
+
+    Methods run on their caller's thread; `cancel_sync`, `wait`, `drained` and the steps of a job
+    without a body wait, and say so. A verb that is refused raises the error with QMP's class and
+    text, and has changed nothing.
+    """
+
+    __slots__ = ("_group",)
+    _group: LiveGroup
+
+    def enter(
+        self,
         executor: Executor,
-        body: Body,
-        operations: Operations,
+        lifecycle: Lifecycle[ModernControl],
+        body: Body | None,
+        speed: int,
+        *,
         job_id: str | None = None,
         group: LiveGroup | None = None,
-        speed: int = 0,
         auto_finalize: bool = True,
         auto_dismiss: bool = True,
-        callback: Callable[[Any, int], object] | None = None,
-        opaque: object = None,
-        on_event: Callable[[QmpEvent], object] | None = None,
-        completable: bool | None = None,
-    ) -> ModernBlockJob:
-        """Take the device and make a job on it, not yet started.
-
-        `group` None is a transaction of its own under `MODERN`. Speed is in bytes per second, 0 for
-        no limit. `completable` None follows from the type: a mirror is, and so is a commit of the
-        active layer, which has to be said. Raises DeviceInUse, JobIdInUse within the
-        group, or NegativeSpeed after the job was created and is gone again.
-        """
-        group = group or LiveGroup(executor, MODERN)
-        job = cls(device, job_id or device.name, group)
-        driver = driver_of(job_type)
+    ) -> None:
+        """Take the device and become a member of a group: the last part of `BlockJob.create`."""
+        self.id = job_id or self.device.name
+        self._group = group or LiveGroup(executor, lifecycle)
+        self._group.refuse_others(executor, lifecycle)
+        driver = driver_of(self.job_type.name)
         control = driver.control(auto_finalize=auto_finalize, auto_dismiss=auto_dismiss)
-        if completable is not None:
-            control = replace(control, completable=completable)
-        leaks = driver.leaks(group.lifecycle.profile)
-        member = Member(job.id, device, operations, callback, opaque, on_event)
-        job._join(member, ModernJob(job_type, job.id, control, body, leaks=leaks))
-        group.happens(job.id, words.CREATE())
+        control = replace(control, completable=self.job_type.complete is not None)
+        leaks = driver.leaks(lifecycle.profile)
+        self._join(ModernJob(self.job_type.name, self.id, control, body, leaks=leaks))
+        self._group.happens(self.id, words.CREATE())
+        self._hooks = self.job_type if speed else self.job_type.without_hooks()
         try:
-            group.verb(job.id, words.SET_SPEED(speed))
-        except QmpError:
-            group.happens(job.id, words.DISCARD())
+            self._group.verb(self.id, words.SET_SPEED(speed))
+        except BaseException:
+            self._group.happens(self.id, words.DISCARD())
             raise
-        return job
+        self._hooks = self.job_type
 
-    def _join(self, member: Member, value: ModernJob) -> None:
+    def _join(self, value: ModernJob) -> None:
         self.device.claim(self)
         try:
-            member.operations.begin()
+            self._operations.begin()
             try:
-                self._group.add(member, value)
+                self._group.add(self, value)
             except QmpError:
-                member.operations.close()
+                self._operations.close()
                 raise
         except BaseException:
             self.device.release()
@@ -104,7 +103,10 @@ class ModernBlockJob:
         self._group.happens(self.id, words.START())
 
     def pause(self) -> None:
-        """Count one reason to pause, the user's; a second one is refused (JobAlreadyPaused)."""
+        """Count one reason to pause, the user's; a second one is refused (JobAlreadyPaused).
+
+        A job of 2012 has a flag, which may be set twice.
+        """
         self._group.verb(self.id, words.PAUSE())
 
     def resume(self) -> None:
@@ -112,15 +114,24 @@ class ModernBlockJob:
         self._group.verb(self.id, words.RESUME())
 
     def set_speed(self, bytes_per_second: int) -> None:
-        """Limit the job; 0 lifts the limit. Raises NegativeSpeed."""
+        """Limit the job; 0 lifts the limit. Raises NegativeSpeed.
+
+        A faster limit cuts short a delay that runs, which in 2012 finishes as it was.
+        """
         self._group.verb(self.id, words.SET_SPEED(bytes_per_second))
 
     def complete(self) -> None:
-        """Ask a ready job to end with the device switched to its target."""
-        self._group.verb(self.id, words.COMPLETE())
+        """Ask a ready job to end with the device switched to its target.
+
+        Raises CannotAcceptVerb, CannotBeCompleted, or what the kind's hook raises.
+        """
+        self._group.complete(self)
 
     def cancel(self) -> None:
-        """End the job and all of its transaction, with force, as job-cancel does."""
+        """End the job and all of its transaction, with force, as job-cancel does.
+
+        Refused once the job has failed or is concluded; a job of 2012 never refuses.
+        """
         self._group.verb(self.id, words.CANCEL())
 
     def user_cancel(self, *, force: bool = False) -> None:
@@ -144,12 +155,18 @@ class ModernBlockJob:
 
     def verb(self, event: Event) -> None:
         """Any of the verbs above, as the event that it is."""
-        self._group.verb(self.id, event)
+        if event.kind is words.COMPLETE:
+            self.complete()
+        else:
+            self._group.verb(self.id, event)
 
     # For whoever owns the device; each waits.
 
     def iostatus_reset(self) -> None:
-        """Nothing: only resume and cancel reset a modern job's io-status."""
+        """Nothing: only resume and cancel reset a modern job's io-status.
+
+        The kind's hook of this name runs when they do.
+        """
 
     def cancel_sync(self) -> int:
         """Cancel with force and wait until the job is gone: 0, a negative errno, or -ECANCELED."""
@@ -192,6 +209,58 @@ class ModernBlockJob:
     def _is_quiescent(self) -> bool:
         return not self.control.busy or self.status in words.ENDED
 
+    # For jobs whose body is the caller's own code: its thread. Each waits while the job is parked.
+
+    def sleep(self, ns: int) -> bool:
+        """Sleep for `ns` nanoseconds, and for as long as there is a reason to pause.
+
+        False: the job is cancelled with force, and must do nothing more than call `completed`. A
+        cancel without force only shows as `cancelled`: the job ends when it is in step.
+        """
+        self._take(words.SLEEP(True), Sleep(ns))
+        self._pass_pause_point()
+        return not self.is_cancelled
+
+    def error_action(
+        self, device: Drive, on_error: OnError, *, is_read: bool, errno: int
+    ) -> ErrorAction:
+        """Report an I/O error (errno positive) on the job's device or its target.
+
+        Sends BLOCK_JOB_ERROR; a stop also pauses the job, as its user does, and sets io-status. The
+        device's own io-status is none of a modern job's business.
+        """
+        action = choose_action(on_error, errno)
+        request = HandleError(on_error, is_read, errno, device is not self.device)
+        self._take(words.ERROR(action, io_status_of(errno)), request)
+        return action
+
+    def ready(self) -> None:
+        """Announce that the job can be completed."""
+        self._take(words.IN_STEP())
+
+    def completed(self, ret: int) -> None:
+        """End the job's own work with 0 or a negative errno, and wait for its completion.
+
+        What becomes of it then is for its transaction to say: a lone job that finalizes itself is
+        over when this returns.
+        """
+        assert ret <= 0, "a result is 0 or a negative errno"
+        self._take(words.RETURN(ret))
+        if not self._group.is_carried_here():
+            self._group.wait_until(lambda: self.control.place is Place.COMPLETED)
+
+    def _take(self, event: Event, request: HandleError | Sleep | None = None) -> None:
+        self._pass_pause_point()
+        self._group.happens(self.id, event, request=request)
+
+    def _pass_pause_point(self) -> None:
+        """Go on from a start or a sleep, after a park if there is a reason to pause."""
+        while (place := self.control.place) in (*words.ENTERABLE, Place.WOKEN):
+            if place is Place.WOKEN:
+                self._group.happens(self.id, words.PAUSE_POINT())
+            else:
+                self._group.wait_until(lambda: self.control.place not in words.ENTERABLE)
+
     # Views, any thread.
 
     @property
@@ -208,6 +277,58 @@ class ModernBlockJob:
     def status(self) -> Status:
         """The status that clients see."""
         return self.control.phase
+
+    @property
+    def co(self) -> Body | None:
+        """What executes the job: its body once started."""
+        return None if self.control.place is Place.UNSTARTED else self.value.body
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the job has to end without finishing: it was cancelled with force."""
+        return self.control.force_cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was asked to end, with force or without."""
+        return self.control.cancelled
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether anybody has a reason to pause the job, drained sections included."""
+        return self.control.pause_count > 0
+
+    paused = is_paused
+
+    @property
+    def busy(self) -> bool:
+        """Whether nobody but the job's own I/O may enter it."""
+        return self.control.busy
+
+    @property
+    def iostatus(self) -> IoStatus:
+        """The first error since the last resume."""
+        return self.control.io_status
+
+    @property
+    def offset(self) -> int:
+        """Published offset in bytes."""
+        return self.value.progress.offset
+
+    @property
+    def len(self) -> int:
+        """Published length in bytes."""
+        return self.value.progress.length
+
+    @property
+    def speed(self) -> int:
+        """Limit in bytes per second; 0 is none."""
+        return self.control.speed
+
+    @property
+    def cb(self) -> Callback | None:
+        """The completion function."""
+        return self._callback
 
     def query(self) -> JobInfo:
         """What query-jobs says of the job."""

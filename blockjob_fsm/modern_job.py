@@ -147,7 +147,7 @@ def advance(job: ModernJob, given: Input, fire: Fire) -> Advanced | Refused[Mode
     if isinstance(result, Refused):
         return result
     run = _Run(job, given.now_ns, fire)
-    run.take(result, given.event)
+    run.take(result, given.event, given.request)
     if given.outcome is not None:
         run.answer(given.outcome)
     if words.CANCEL_TIMER in result.outputs:

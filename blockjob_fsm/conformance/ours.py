@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.backup import CopierBackup
 from blockjob_fsm.bodies.commit import PolicyCommit
 from blockjob_fsm.bodies.mirror import Mirror
@@ -26,6 +27,7 @@ from blockjob_fsm.declaration import has_release
 from blockjob_fsm.errors import CommandNotFound, JobIdInUse, QmpError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor, ThreadHost
+from blockjob_fsm.job_type import ACTIVE_COMMIT, BACKUP, COMMIT, MIRROR, STREAM, BlockJobType
 from blockjob_fsm.lifecycles.modern import modern
 from blockjob_fsm.lifecycles.modern_words import Status
 from blockjob_fsm.live_group import LiveGroup
@@ -141,7 +143,7 @@ class Ours:
         self._refuse_busy(target)
         side = Drive("", target.device)
         operations = MirrorOperations(source.drive, side, CHUNK, Lanes(self._executor))
-        self._create("mirror", source, target, body, operations, arguments).start()
+        self._create(MIRROR, source, target, body, operations, arguments).start()
 
     def _blockdev_backup(self, arguments: Arguments) -> None:
         with _Drained(self):
@@ -169,7 +171,7 @@ class Ours:
             # Any number of backups may have one source, and a drive has one job.
             source = replace(source, drive=Drive(source.name, source.device))
         operations = BackupOperations(source.drive, Drive("", target.device), CHUNK)
-        job = self._create("backup", source, target, body, operations, arguments, group)
+        job = self._create(BACKUP, source, target, body, operations, arguments, group)
         # Made inside a drained section, which it takes part in.
         job.drain_begin()
         return job
@@ -180,7 +182,7 @@ class Ours:
             raise Unsupported("block-stream with a base")
         body = Stream(on_error=policy(arguments, "on-error"), unit=UNIT, batch=UNIT)
         operations = _Stream(top.drive)
-        self._create("stream", top, None, body, operations, arguments).start()
+        self._create(STREAM, top, None, body, operations, arguments).start()
 
     def _block_commit(self, arguments: Arguments) -> None:
         top, base = self._node(arguments["device"]), self._node(arguments["base-node"])
@@ -193,12 +195,12 @@ class Ours:
         if middle is not top:
             body: Body = PolicyCommit(on_error=on_error, unit=UNIT, batch=UNIT)
             commit = CommitOperations(top.drive, top.device, middle.device, base.device)
-            self._create("commit", top, None, body, commit, arguments).start()
+            self._create(COMMIT, top, None, body, commit, arguments).start()
             return
         body = Mirror(on_source_error=on_error, on_target_error=on_error, chunk=CHUNK, batch=1)
         lanes = Lanes(self._executor)
         active = ActiveCommitOperations(top.drive, base.device, CHUNK, lanes)
-        self._create("commit", top, base, body, active, arguments, completable=True).start()
+        self._create(ACTIVE_COMMIT, top, base, body, active, arguments).start()
 
     def _transaction(self, arguments: Arguments) -> None:
         grouped = arguments.get("properties", {}).get("completion-mode") == "grouped"
@@ -220,35 +222,33 @@ class Ours:
 
     def _create(
         self,
-        kind: str,
+        kind: BlockJobType,
         node: Node,
         target: Node | None,
         body: Body,
         operations: Operations,
         arguments: Arguments,
         group: LiveGroup | None = None,
-        *,
-        completable: bool | None = None,
     ) -> ModernBlockJob:
         job_id = arguments.get("job-id")
         if job_id is None:
             raise Unsupported("a job without an id")
-        self._refuse_in_use(kind, node)
+        self._refuse_in_use(kind.name, node)
         if any(known.job.id == job_id and not known.is_gone for known in self._jobs):
             raise JobIdInUse(job_id)
-        job = ModernBlockJob.create(
+        job = BlockJob.create(
             kind,
             node.drive,
             executor=self._executor,
             body=body,
             operations=operations,
+            lifecycle=self._lifecycle,
             job_id=job_id,
             group=group or self._group(),
             speed=arguments.get("speed", 0),
             auto_finalize=arguments.get("auto-finalize", True),
             auto_dismiss=arguments.get("auto-dismiss", True),
             on_event=self._hear,
-            completable=completable,
         )
         self._jobs.insert(0, _Known(job, target))
         return job

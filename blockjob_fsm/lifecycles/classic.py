@@ -18,6 +18,8 @@ a cancelled job never swaps its device, and completion is asked for in one step.
 
 from __future__ import annotations
 
+from typing import Any, TypeGuard
+
 from blockjob_fsm.declaration import Lifecycle, Refusal, Rule, of_profile
 from blockjob_fsm.error_action import ErrorAction, IoStatus
 from blockjob_fsm.guards import Choose
@@ -317,3 +319,8 @@ def classic(
 
 CLASSIC = classic(SAFE)
 CLASSIC_1_3 = classic(QEMU_1_3)
+
+
+def is_classic(lifecycle: Lifecycle[Any]) -> TypeGuard[Lifecycle[ClassicControl]]:
+    """Whether a lifecycle is that of 2012, in whichever profile."""
+    return isinstance(lifecycle.initial, ClassicControl)

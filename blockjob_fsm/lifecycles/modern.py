@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any, TypeGuard
 
 from blockjob_fsm.declaration import Lifecycle, Refusal, Rule, has_release, of_profile
 from blockjob_fsm.error_action import ErrorAction, IoStatus
@@ -355,3 +356,8 @@ def profile_of(release: str) -> str:
     if not known:
         raise ValueError(f"there were no such jobs before {RELEASES[0]}: {release}")
     return known[-1]
+
+
+def is_modern(lifecycle: Lifecycle[Any]) -> TypeGuard[Lifecycle[ModernControl]]:
+    """Whether a lifecycle is one of the job API, in whichever profile."""
+    return isinstance(lifecycle.initial, ModernControl)

@@ -82,6 +82,6 @@ DRIVERS = (STREAM, COMMIT, ACTIVE_COMMIT, MIRROR, BACKUP, CREATE)
 
 
 def driver_of(job_type: str) -> Driver:
-    """The row of the kind of this name; the plainest one for a kind that is the caller's own."""
-    known = (driver for driver in DRIVERS if driver.type == job_type)
+    """The row of the block job of this name; for a kind of the caller's own, the plainest one."""
+    known = (driver for driver in DRIVERS if driver.type == job_type and driver.block_job)
     return next(known, Driver(job_type, "does what its caller's code does"))

@@ -11,7 +11,8 @@ import pytest
 from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.executor import Executor
-from blockjob_fsm.jobs import MIRROR, backup, commit, stream
+from blockjob_fsm.job_type import MIRROR
+from blockjob_fsm.jobs import backup, commit, stream
 from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.storage import Drive, RawFile, chain
 from blockjob_fsm.storage.chains import open_chain

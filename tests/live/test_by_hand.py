@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.error_action import ErrorAction, OnError
 from blockjob_fsm.errors import DeviceNotActive, IllegalStep
 from blockjob_fsm.executor import Executor
+from blockjob_fsm.job_type import BlockJobType
 from blockjob_fsm.lifecycles.classic_words import Phase
 from blockjob_fsm.storage import Drive, MemoryDevice
 from tests.live.world import BY_HAND, STOPS, Bench, Notes, in_thread

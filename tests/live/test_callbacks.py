@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.requests import (
     ChangeBacking,
     Copy,
@@ -18,7 +18,8 @@ from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.errors import NotSupported
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor
-from blockjob_fsm.jobs import STREAM, Options, mirror, stream
+from blockjob_fsm.job_type import STREAM, BlockJobType
+from blockjob_fsm.jobs import Options, mirror, stream
 from blockjob_fsm.lifecycles.classic_words import Phase
 from blockjob_fsm.operations.base import Stop
 from blockjob_fsm.operations.stream import StreamOperations
@@ -61,7 +62,7 @@ def test_a_refused_job_calls_nothing_back(bench: Bench, notes: Notes) -> None:
 def test_the_callback_can_ask_the_job_for_its_figures(bench: Bench) -> None:
     seen: list[object] = []
     drive = Drive("virtio0", chain_of(MIB)[-1])
-    job = stream(
+    job: BlockJob = stream(
         drive,
         executor=bench.executor,
         callback=lambda *_: seen.append((job.query().to_qmp()["offset"], job.is_cancelled)),

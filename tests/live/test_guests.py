@@ -10,7 +10,8 @@ import pytest
 from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.executor import Executor
-from blockjob_fsm.jobs import MIRROR, commit, stream
+from blockjob_fsm.job_type import MIRROR
+from blockjob_fsm.jobs import commit, stream
 from blockjob_fsm.operations.lanes import Lanes
 from blockjob_fsm.operations.mirror import MirrorOperations
 from blockjob_fsm.storage import BlockDevice, Drive, RawFile, chain

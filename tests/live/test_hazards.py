@@ -5,14 +5,15 @@ import threading
 
 import pytest
 
-from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.declaration import Lifecycle
 from blockjob_fsm.error_action import OnError
 from blockjob_fsm.errors import DeviceInUse, DeviceNotActive, IllegalStep, QmpError
 from blockjob_fsm.executor import Executor
-from blockjob_fsm.jobs import STREAM, commit, mirror, stream
+from blockjob_fsm.job_type import STREAM, BlockJobType
+from blockjob_fsm.jobs import commit, mirror, stream
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
 from blockjob_fsm.lifecycles.classic_words import ClassicControl, Phase
 from blockjob_fsm.operations.lanes import Lanes

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.error_action import DevicePolicy, OnError
 from blockjob_fsm.errors import (
@@ -18,6 +18,7 @@ from blockjob_fsm.errors import (
     NotSupported,
 )
 from blockjob_fsm.executor import Executor
+from blockjob_fsm.job_type import BlockJobType
 from blockjob_fsm.jobs import commit, mirror, stream
 from blockjob_fsm.lifecycles.classic_words import Phase
 from blockjob_fsm.operations.base import Operations

@@ -7,7 +7,7 @@ that after each request both must be found in the same state. No claim is made h
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.commit import Commit
 from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.bodies.requests import Body, IoOutcome, IoRequest
@@ -31,7 +31,7 @@ from blockjob_fsm.job import (
     Submit,
     advance,
 )
-from blockjob_fsm.jobs import COMMIT, MIRROR, STREAM
+from blockjob_fsm.job_type import COMMIT, MIRROR, STREAM, BlockJobType
 from blockjob_fsm.lifecycles import classic_words as words
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
 from blockjob_fsm.lifecycles.classic_words import ClassicControl

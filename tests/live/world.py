@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from blockjob_fsm.block_job import BlockJob, BlockJobType
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.clock import ManualClock
 from blockjob_fsm.error_action import DevicePolicy, OnError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor, ThreadHost
+from blockjob_fsm.job_type import BlockJobType
 from blockjob_fsm.jobs import Options
 from blockjob_fsm.lifecycles.classic_words import Phase
 from blockjob_fsm.storage import BlockDevice, Drive, MemoryDevice, read_chain

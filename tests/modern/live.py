@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.backup import Backup
 from blockjob_fsm.bodies.mirror import Mirror
 from blockjob_fsm.bodies.requests import Body
@@ -90,13 +91,15 @@ class Bench:
         manual: bool,
         speed: int,
     ) -> ModernBlockJob:
-        job = ModernBlockJob.create(
+        group = group or self.group()
+        job = BlockJob.create(
             kind,
             drive,
             executor=self.executor,
             body=body,
             operations=operations,
-            group=group or self.group(),
+            lifecycle=group.lifecycle,
+            group=group,
             speed=speed,
             auto_finalize=not manual,
             auto_dismiss=not manual,

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from blockjob_fsm import modern_jobs
+from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.requests import Copy, IoOutcome, IoRequest
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.error_action import OnError
 from blockjob_fsm.errors import CannotAcceptVerb, DeviceInUse, JobIdInUse, JobPaused, NegativeSpeed
 from blockjob_fsm.executor import Executor
+from blockjob_fsm.jobs import backup, commit, stream
+from blockjob_fsm.lifecycles.modern import MODERN
 from blockjob_fsm.lifecycles.modern_words import Place, Status
 from blockjob_fsm.modern_block_job import ModernBlockJob
 from blockjob_fsm.operations.base import Stop
@@ -169,7 +171,7 @@ def test_the_active_layer_is_committed_and_the_device_switched_to_the_base(bench
     top = MemoryDevice(len(CONTENT), name="top", backing=base)
     top.write(CHUNK, b"t" * CHUNK)
     drive = Drive("j0", top)
-    job = modern_jobs.commit(drive, executor=bench.executor)
+    job = commit(drive, executor=bench.executor, lifecycle=MODERN)
     bench.jobs.append(job)
     assert job.wait(Status.READY, timeout_s=20)
     drive.guest_write(0, b"late")
@@ -184,7 +186,7 @@ def test_a_softly_cancelled_active_commit_leaves_the_chain(bench: Bench) -> None
     base = disk("base")
     top = MemoryDevice(len(CONTENT), name="top", backing=base)
     drive = Drive("j0", top)
-    job = modern_jobs.commit(drive, executor=bench.executor)
+    job = commit(drive, executor=bench.executor, lifecycle=MODERN)
     bench.jobs.append(job)
     assert job.wait(Status.READY, timeout_s=20)
     job.user_cancel()
@@ -197,8 +199,12 @@ def test_a_drain_during_a_prepare_step_is_only_counted(bench: Bench) -> None:
     top = FaultyDevice(
         MemoryDevice(len(CONTENT), backing=disk("base")), Fault("change_backing", hold=gate)
     )
-    job = modern_jobs.stream(
-        Drive("j0", top), executor=bench.executor, auto_finalize=False, auto_dismiss=False
+    job = stream(
+        Drive("j0", top),
+        executor=bench.executor,
+        lifecycle=MODERN,
+        auto_finalize=False,
+        auto_dismiss=False,
     )
     bench.jobs.append(job)
     assert job.wait(Status.PENDING, timeout_s=20)
@@ -223,8 +229,9 @@ def test_a_crash_in_an_operation_cancels_the_job_whatever_its_policy() -> None:
     executor = Executor(workers=0)
     drive = Drive("j0", MemoryDevice(len(CONTENT), backing=disk("base")))
     body = Stream(on_error=OnError.IGNORE)
-    job = ModernBlockJob.create(
-        "stream", drive, executor=executor, body=body, operations=Crashing(drive)
+    operations = Crashing(drive)
+    job = BlockJob.create(
+        "stream", drive, executor=executor, body=body, operations=operations, lifecycle=MODERN
     )
     job.start()
     with pytest.raises(AssertionError, match="our mistake"):
@@ -238,7 +245,12 @@ def test_an_id_is_used_once_in_a_group(bench: Bench) -> None:
     bench.backup("j0", group)
     drive = Drive("other", disk("other"))
     with pytest.raises(JobIdInUse, match="'j0' already in use"):
-        modern_jobs.backup(
-            drive, MemoryDevice(len(CONTENT)), executor=bench.executor, group=group, job_id="j0"
+        backup(
+            drive,
+            MemoryDevice(len(CONTENT)),
+            executor=bench.executor,
+            lifecycle=group.lifecycle,
+            group=group,
+            job_id="j0",
         )
     assert not drive.in_use

@@ -47,11 +47,11 @@ PLACES = {
     "executor": Place(4, "live"),
     "operations": Place(4, "live"),
     "carrier": Place(4, "live"),
+    "job_type": Place(4, "live"),
     "live_job": Place(4, "live"),
     "live_group": Place(4, "live"),
     "modern_block_job": Place(4, "live"),
     "jobs": Place(4, "live"),
-    "modern_jobs": Place(4, "live"),
     # The package's own `__init__` shows levels 0 to 4; what needs more has its own door.
     "": Place(4, "live"),
     "conformance": Place(5, "outside"),

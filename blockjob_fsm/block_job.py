@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno as errno_codes
 from contextlib import suppress
 from dataclasses import replace
-from typing import Unpack, overload
+from typing import TypeAlias, Unpack, overload
 
 from blockjob_fsm.bodies.requests import Body, HandleError, Sleep
 from blockjob_fsm.declaration import Lifecycle, Refused
@@ -24,6 +24,8 @@ from blockjob_fsm.machine import machine_of
 from blockjob_fsm.modern_block_job import ModernBlockJob, ModernOptions
 from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.storage.drive import Drive
+
+AnyLifecycle: TypeAlias = Lifecycle[ClassicControl] | Lifecycle[ModernControl]
 
 
 class BlockJob(LiveJob):
@@ -85,7 +87,7 @@ class BlockJob(LiveJob):
         body: Body | None = None,
         operations: Operations | None = None,
         on_event: Listener | None = None,
-        lifecycle: Lifecycle[ClassicControl] | Lifecycle[ModernControl] = CLASSIC,
+        lifecycle: AnyLifecycle = CLASSIC,
         **options: Unpack[ModernOptions],
     ) -> BlockJob | ModernBlockJob:
         """Take the device and make a job on it, not yet started; the lifecycle decides which.

@@ -331,11 +331,11 @@ def _sides(
 ) -> Drive:
     """A nameless drive of the job's own around the target, once the source's policy is admitted.
 
-    In 2012 the target has an io-status that tells of the job's stops; since then only the job does.
+    Its io-status tells of the job's stops; since the job API only the job's own does, and any
+    policy is admitted.
     """
-    if _are_modern(options):
-        return Drive("", target, policy=DevicePolicy(OnError.REPORT, OnError.REPORT))
-    admit(on_source_error, drive.policy, "on-source-error")
+    if not _are_modern(options):
+        admit(on_source_error, drive.policy, "on-source-error")
     # No drive has a policy of its own for reads that run out of space.
     reads = OnError.STOP if on_target_error is OnError.ENOSPC else on_target_error
     return Drive("", target, policy=DevicePolicy(reads, on_target_error))

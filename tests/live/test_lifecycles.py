@@ -10,8 +10,10 @@ from blockjob_fsm import (
     CLASSIC_1_3,
     MODERN,
     BlockJob,
+    DevicePolicy,
     Drive,
     Executor,
+    IoStatus,
     Lifecycle,
     MemoryDevice,
     OnError,
@@ -22,11 +24,14 @@ from blockjob_fsm import (
     stream,
 )
 from blockjob_fsm.block_job import AnyLifecycle
+from blockjob_fsm.bodies.backup import CopierBackup
+from blockjob_fsm.errors import InvalidParameter
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
 from blockjob_fsm.lifecycles.modern import modern
-from blockjob_fsm.lifecycles.modern_words import RELEASES
+from blockjob_fsm.lifecycles.modern_words import RELEASES, Status
 from blockjob_fsm.live_group import LiveGroup
 from blockjob_fsm.modern_block_job import ModernBlockJob
+from blockjob_fsm.storage.faults import Fault, FaultyDevice
 from tests.live.world import MIB, chain_of, contents, filled
 
 #: the nine profiles, and what the classic one is by default
@@ -127,6 +132,97 @@ def test_the_lifecycle_decides_what_kind_of_job_it_is() -> None:
         for job in (old, new):
             job.start()
             job.completed(0)
+
+
+#: the functions and fields of 2012, and what every live job has besides
+HEADER = [
+    "start",
+    "set_speed",
+    "cancel",
+    "is_cancelled",
+    "query",
+    "pause",
+    "resume",
+    "is_paused",
+    "cancel_sync",
+    "complete",
+    "iostatus_reset",
+    "sleep",
+    "completed",
+    "ready",
+    "error_action",
+    "job_type",
+    "device",
+    "co",
+    "cancelled",
+    "paused",
+    "busy",
+    "iostatus",
+    "offset",
+    "len",
+    "speed",
+    "cb",
+    "opaque",
+    "control",
+    "wait",
+    "user_cancel",
+]
+
+
+@pytest.mark.parametrize("name", HEADER)
+def test_both_sorts_of_job_have_what_the_header_offers(name: str) -> None:
+    assert hasattr(BlockJob, name)
+    assert hasattr(ModernBlockJob, name)
+
+
+STOP = OnError.STOP
+
+
+def test_a_drive_without_an_io_status_admits_no_stop_in_2012_and_any_policy_since() -> None:
+    drive = Drive("d", chain_of(SIZE)[-1], policy=DevicePolicy(OnError.REPORT, OnError.REPORT))
+    with Executor() as executor:
+        with pytest.raises(InvalidParameter, match="on-error"):
+            stream(drive, executor=executor, on_error=STOP)
+        with pytest.raises(InvalidParameter, match="on-source-error"):
+            mirror(drive, MemoryDevice(SIZE), executor=executor, on_source_error=STOP)
+        target = MemoryDevice(SIZE)
+        jobs = mirror(drive, target, executor=executor, on_source_error=STOP, lifecycle=MODERN)
+        jobs.cancel_sync()
+        job = stream(drive, executor=executor, on_error=STOP, lifecycle=MODERN)
+        assert job.wait(timeout_s=20)
+
+
+def test_a_modern_commit_stops_where_its_policy_says_so() -> None:
+    full = FaultyDevice(filled(SIZE), Fault("write", errno_codes.ENOSPC, once=True))
+    middle = filled(SIZE, 2, backing=full)
+    top = MemoryDevice(SIZE, backing=middle)
+    with Executor() as executor:
+        job = commit(
+            Drive("d", top), executor=executor, top=middle, on_error=STOP, lifecycle=MODERN
+        )
+        assert job.wait(Status.PAUSED, timeout_s=20)
+        assert job.iostatus is IoStatus.NOSPACE
+        job.resume()
+        assert job.wait(timeout_s=20)
+        assert job.control.ret == 0
+
+
+def test_a_modern_backup_has_a_copier_beside_it() -> None:
+    with Executor(workers=0) as executor:
+        job = backup(
+            Drive("d", filled(SIZE)), MemoryDevice(SIZE), executor=executor, lifecycle=MODERN
+        )
+        assert isinstance(job.co, CopierBackup)
+        job.cancel_sync()
+
+
+def test_the_jobs_of_a_group_are_started_by_whoever_made_all_of_them() -> None:
+    with Executor() as executor:
+        group = LiveGroup(executor)
+        drive, target = Drive("d", filled(SIZE)), MemoryDevice(SIZE)
+        job = backup(drive, target, executor=executor, lifecycle=MODERN, group=group)
+        assert job.status is Status.CREATED
+        job.cancel_sync()
 
 
 OPTIONS: list[dict[str, object]] = [

@@ -135,7 +135,7 @@ def test_the_lifecycle_decides_what_kind_of_job_it_is() -> None:
 
 
 #: the functions and fields of 2012, and what every live job has besides
-HEADER = [
+HEADER = (
     "start",
     "set_speed",
     "cancel",
@@ -166,7 +166,7 @@ HEADER = [
     "control",
     "wait",
     "user_cancel",
-]
+)
 
 
 @pytest.mark.parametrize("name", HEADER)

@@ -10,7 +10,8 @@ from blockjob_fsm.cli.problems import Problem
 from blockjob_fsm.declaration import Lifecycle
 from blockjob_fsm.guards import Control
 from blockjob_fsm.lifecycles.classic import CLASSIC, CLASSIC_1_3
-from blockjob_fsm.lifecycles.modern import MODERN, modern, profile_of
+from blockjob_fsm.lifecycles.modern import MODERN
+from blockjob_fsm.lifecycles.profiles import PROFILES, lifecycle_of
 
 T = TypeVar("T")
 #: the profile that is meant where none is named: as shipped, or the newest
@@ -43,7 +44,8 @@ def report_name(lifecycle: LifecycleName, profile: str) -> str:
         case LifecycleName.CLASSIC:
             return _of_classic(_REPORTS, profile)
         case LifecycleName.MODERN:
-            return f"modern-{chosen(lifecycle, profile).profile}"
+            found = chosen(lifecycle, profile)
+            return f"{found.name}-{found.profile}"
     if profile != SAFE:
         raise Problem(f"--profile {profile}: --lifecycle all has its own profiles")
     return LifecycleName.ALL.value
@@ -57,6 +59,7 @@ def _of_classic(known: Mapping[str, T], profile: str) -> T:
 
 def _of_modern(profile: str) -> Lifecycle[Control]:
     try:
-        return modern(profile_of(profile))
+        return lifecycle_of(profile)
     except ValueError as wrong:
-        raise Problem(f"--profile {profile}: name a release since 2.12: {wrong}") from None
+        message = f"--profile {profile}: name a release since {PROFILES[0]}: {wrong}"
+        raise Problem(message) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from blockjob_fsm.cli.problems import Problem, Status, because, say, shown
 from blockjob_fsm.cli.streams import STREAM
+from blockjob_fsm.lifecycles.classic_words import QEMU_1_3
 from blockjob_fsm.lifecycles.modern_words import RELEASES
 from blockjob_fsm.trace import Finding, Unreadable, Verdict, check
 
@@ -18,6 +19,9 @@ _ACCEPTED, _REJECTED, _UNREADABLE = "accepted", "rejected", "unreadable"
 
 def check_files(files: list[str], profile: str | None, *, as_json: bool) -> Status:
     """Judge each file and print; what cannot be read is told on standard error."""
+    if profile == QEMU_1_3:
+        why = "it sends no JOB_STATUS_CHANGE and has no query-jobs, so nothing is recorded of it"
+        raise Problem(f"--profile {profile}: {why}: one of {', '.join(RELEASES)}")
     if profile is not None and profile not in RELEASES:
         raise Problem(f"--profile {profile}: no such release: one of {', '.join(RELEASES)}")
     counts = Counter[str]()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from blockjob_fsm.declaration import EventKind, Lifecycle
-from blockjob_fsm.diagram import changes, error_actions, markdown, tables
+from blockjob_fsm.diagram import changes, error_actions, markdown, refined, tables
 from blockjob_fsm.diagram.dot import dot, svg
 from blockjob_fsm.diagram.graph import Graph
 from blockjob_fsm.diagram.mermaid import mermaid
@@ -17,6 +17,7 @@ from blockjob_fsm.diagram.tables import Table
 from blockjob_fsm.diagram.verbs import verb
 from blockjob_fsm.diagram.words import in_event_order
 from blockjob_fsm.guards import Control
+from blockjob_fsm.lifecycles.modern import is_modern
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,9 @@ def picture_of_changes(
     """What changed from one release to another; `names` are what they are called, if not so."""
     called = names or (older.profile, newer.profile)
     title = f"{newer.name}: from {called[0]} to {called[1]}"
+    if is_modern(older) is not is_modern(newer):
+        release = newer.profile if is_modern(newer) else older.profile
+        return Picture(refined.picture(title, release), refined.refined_tables(release))
     return Picture(
         changes.picture(older, newer, title), changes.changes_tables(older, newer, called)
     )

@@ -13,6 +13,7 @@ from blockjob_fsm.diagram.changes import changes
 from blockjob_fsm.diagram.gallery import picture_of, picture_of_changes
 from blockjob_fsm.diagram.markdown import fenced, rows, section, table
 from blockjob_fsm.diagram.pages import drawn, event_section, page
+from blockjob_fsm.diagram.refined_pages import refinement_page
 from blockjob_fsm.diagram.tables import Cell, Code, Table
 from blockjob_fsm.diagram.words import listed
 from blockjob_fsm.guards import Control
@@ -32,6 +33,7 @@ def modern_pages(releases: Lifecycles) -> dict[str, str]:
     return {
         "modern-lifecycle.md": modern_lifecycle_page(releases),
         "modern-verbs.md": modern_verbs_page(releases[-1]),
+        "refinement.md": refinement_page(releases[-1].profile),
     }
 
 
@@ -43,7 +45,8 @@ def modern_lifecycle_page(releases: Lifecycles) -> str:
         f"What a job can do in QEMU {newest.profile}, and why; what other releases do otherwise "
         "stands at the end. `blockjob diagram --lifecycle modern --profile 5.2 --diff 6.0` draws "
         "what changed between any two releases: a release between two of those listed here has "
-        "the rules of the older one.",
+        "the rules of the older one. How all of them differ from QEMU 1.3 is told in "
+        "[refinement.md](refinement.md).",
         section("The statuses", fenced(picture_of(newest, "overview").graph)),
         section(
             "The kinds of job",

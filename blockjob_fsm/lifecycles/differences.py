@@ -16,12 +16,12 @@ from blockjob_fsm.lifecycles import classic_words as old
 from blockjob_fsm.lifecycles import modern_words as new
 from blockjob_fsm.lifecycles.classic_words import Phase
 from blockjob_fsm.lifecycles.modern_entering import RETURNED, SUSPENDED
-from blockjob_fsm.lifecycles.modern_words import IS_READY, STATUS, WORKING, Place, Status
+from blockjob_fsm.lifecycles.modern_words import IS_READY, WORKING, Place, Status
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """At any of `events`, if `when` holds of the modern job, it is not as in 1.3.
+    """At any of `events` in any of `statuses`, if `when` holds of the job, it is not as in 1.3.
 
     `refused`: the verb is refused, which 1.3 takes. Otherwise the step is taken, and from a classic
     job changed by `first` it is what the events `like` make of it (None: those that the event is in
@@ -33,6 +33,7 @@ class Difference:
     name: str
     events: tuple[EventKind, ...]
     why: str
+    statuses: tuple[Status, ...] = tuple(Status)
     when: Guard = ALWAYS
     refused: bool = False
     first: tuple[Assignment, ...] = ()
@@ -47,6 +48,9 @@ _UNSTARTED = new.PLACE.equals(Place.UNSTARTED)
 _PARKED = new.PLACE.equals(Place.PARKED)
 _DRAINED = ~new.DRAINS.less_than(1) | new.HOLDS_DRAIN
 _AT_REST = SUSPENDED | _PARKED
+_UNPAUSED = new.PAUSE_COUNT.equals(0) | (_UNSTARTED & new.PAUSE_COUNT.equals(1))
+_ONE_REASON = new.PAUSE_COUNT.equals(1) | (_UNSTARTED & new.PAUSE_COUNT.equals(2))
+_READY = (Status.READY,)
 _ENDED = (Status.WAITING, Status.PENDING, Status.ABORTING, Status.CONCLUDED)
 _SOFTLY = new.CANCELLED & ~new.FORCE_CANCELLED
 _CANCELS = (new.CANCEL, new.SOFT_CANCEL)
@@ -58,34 +62,37 @@ _REFUSED = (
         "second-pause",
         (new.PAUSE,),
         "pauses are counted, the user's once; in 1.3 a pause is a flag that may be set again",
-        when=new.USER_PAUSED & STATUS.among(*WORKING),
+        statuses=WORKING,
+        when=new.USER_PAUSED,
         refused=True,
     ),
     Difference(
         "resume-unpaused",
         (new.RESUME,),
         "only a pause of the user's own is taken back; 1.3 resumes whatever it finds",
-        when=~new.USER_PAUSED & STATUS.among(*WORKING, *_ENDED),
+        statuses=(*WORKING, *_ENDED),
+        when=~new.USER_PAUSED,
         refused=True,
     ),
     Difference(
         "ended-is-left-alone",
         (new.PAUSE, new.RESUME, new.SET_SPEED),
         "a job whose work is over is still there, and takes no verb that is about work",
-        when=STATUS.among(*_ENDED),
+        statuses=_ENDED,
         refused=True,
     ),
     Difference(
         "aborting-is-final",
         _CANCELS,
         "a job that has failed, been cancelled or been concluded is still there to be refused",
-        when=STATUS.among(Status.ABORTING, Status.CONCLUDED),
+        statuses=(Status.ABORTING, Status.CONCLUDED),
         refused=True,
     ),
     Difference(
         "complete-too-late",
         (new.COMPLETE,),
         "its body has returned as softly asked; in 1.3 such a job has forgotten that it was",
+        statuses=_READY,
         when=RETURNED & _SOFTLY,
         refused=True,
         since="6.2",
@@ -105,7 +112,8 @@ _VERBS = (
         "complete-when-paused",
         (new.COMPLETE,),
         "remembered until whoever paused the job lets it go on; 1.3 refuses a paused job",
-        when=~new.PAUSE_COUNT.equals(0),
+        statuses=IS_READY,
+        when=~_UNPAUSED,
         like=(),
         sets=(old.SHOULD_COMPLETE.on,),
         since="6.0",
@@ -122,7 +130,8 @@ _VERBS = (
         "cancel-too-late",
         (new.SOFT_CANCEL,),
         "the body has returned in step, as the request wants it: nothing is noted any more",
-        when=RETURNED & STATUS.among(Status.READY),
+        statuses=_READY,
+        when=RETURNED,
         like=(),
         since="6.2",
     ),
@@ -130,17 +139,20 @@ _VERBS = (
         "finalize",
         (new.FINALIZE,),
         "a verb of its own: success waits for the user if it is told to",
+        statuses=(Status.PENDING,),
     ),
     Difference(
         "dismiss",
         (new.DISMISS,),
         "a verb of its own: a result is kept until the user has seen it",
+        statuses=(Status.CONCLUDED,),
         like=(old.RETURNED,),
     ),
     Difference(
         "change",
         (new.CHANGE,),
         "a verb of its own: a mirror may be told to send guests' writes to both sides",
+        statuses=WORKING,
         since="8.2",
     ),
 )
@@ -151,6 +163,7 @@ _PAUSES = (
         "drain-pauses",
         (new.DRAIN_BEGIN,),
         "a drained section pauses the jobs of its nodes; in 1.3 jobs keep out of its way",
+        when=_UNPAUSED,
         like=(old.PAUSE,),
         sets=(old.PAUSED.on,),
     ),
@@ -158,7 +171,7 @@ _PAUSES = (
         "drain-resumes",
         (new.DRAIN_END,),
         "the last section that ends lets the job go on, unless the user has paused it",
-        when=~new.USER_PAUSED,
+        when=_ONE_REASON,
         like=(old.RESUME,),
         sets=(old.PAUSED.off,),
     ),
@@ -166,27 +179,30 @@ _PAUSES = (
         "own-drain-pauses",
         (new.HOLD_DRAIN,),
         "a mirror keeps guests out by a drained section from its last look on, and is in it",
+        when=_UNPAUSED,
         sets=(old.PAUSED.on,),
     ),
     Difference(
         "own-drain-ends",
         (new.DROP_DRAIN, new.PREPARE),
         "the section that the job itself held is over",
-        when=new.HOLDS_DRAIN,
+        when=new.HOLDS_DRAIN & _ONE_REASON,
         sets=(old.PAUSED.off,),
     ),
     Difference(
         "own-drain-ends-late",
         (new.CONCLUDE,),
         "a mirror that fails or is cancelled ends its section when it is concluded",
-        when=new.HOLDS_DRAIN,
+        when=new.HOLDS_DRAIN & _ONE_REASON,
         sets=(old.PAUSED.off,),
     ),
     Difference(
         "soft-cancel-sleeps",
         (new.SLEEP,),
         "a ready job that was softly cancelled is at work until it is clean: it may wait",
+        statuses=_READY,
         when=_SOFTLY,
+        like=(),
         sets=(old.PHASE.set(Phase.ASLEEP), old.BUSY.off),
         since="6.2",
     ),
@@ -194,7 +210,9 @@ _PAUSES = (
         "soft-cancel-parks",
         (new.PAUSE_POINT,),
         "a ready job that was softly cancelled is at work until it is clean: it can be paused",
+        statuses=_READY,
         when=_SOFTLY,
+        like=(),
         sets=(old.PHASE.set(Phase.PARKED), old.BUSY.off),
         since="6.2",
     ),
@@ -205,7 +223,7 @@ _WORK = (
         "stays-ready",
         (new.ERROR,),
         "a mirror is ready for good, whatever fails; in 1.3 an error takes it out of step",
-        when=STATUS.among(*IS_READY),
+        statuses=_READY,
         sets=(old.SYNCED.on,),
     ),
     Difference(
@@ -223,6 +241,7 @@ _ENDS = (
         "discarded",
         (new.DISCARD,),
         "a negative speed is found once the job is there; 1.3 looks before it makes one",
+        statuses=(Status.CREATED,),
         sets=_RELEASED,
     ),
     Difference(
@@ -274,9 +293,17 @@ _GROUPS = (
         "whoever waits for a member's end takes it out of its park",
         when=_PARKED,
         like=(old.CANCEL,),
-        sets=(old.PAUSED.become(~new.PAUSE_COUNT.equals(0)),),
+        sets=(old.PAUSED.become(~_UNPAUSED),),
     ),
 )
 
-#: in the order in which they are asked
-DIFFERENCES: tuple[Difference, ...] = (*_REFUSED, *_VERBS, *_PAUSES, *_WORK, *_ENDS, *_GROUPS)
+#: all of them by what they are about, in the order in which they are asked
+CHAPTERS: dict[str, tuple[Difference, ...]] = {
+    "Verbs refused that 1.3 takes": _REFUSED,
+    "Verbs taken in another way": _VERBS,
+    "Pauses and sleeps": _PAUSES,
+    "The body's work": _WORK,
+    "The beginning and the end": _ENDS,
+    "Transactions": _GROUPS,
+}
+DIFFERENCES: tuple[Difference, ...] = tuple(one for some in CHAPTERS.values() for one in some)

@@ -21,7 +21,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeGuard
 
-from blockjob_fsm.declaration import Lifecycle, Refusal, Rule, has_release, of_profile
+from blockjob_fsm.declaration import Lifecycle, Refusal, Rule, of_profile
 from blockjob_fsm.error_action import ErrorAction, IoStatus
 from blockjob_fsm.guards import Choose, Flag
 from blockjob_fsm.lifecycles.modern_cancel import CANCELLING
@@ -345,17 +345,6 @@ def variant(
 
 
 MODERN = modern("10.1")
-
-
-def profile_of(release: str) -> str:
-    """The profile of a release: the newest that is not after it.
-
-    Raises ValueError, naming the oldest, for a release before it or a text that is none.
-    """
-    known = [name for name in RELEASES if has_release(release, name)]
-    if not known:
-        raise ValueError(f"there were no such jobs before {RELEASES[0]}: {release}")
-    return known[-1]
 
 
 def is_modern(lifecycle: Lifecycle[Any]) -> TypeGuard[Lifecycle[ModernControl]]:

@@ -224,6 +224,7 @@ class Refinement:
     def _named(self, before: ModernControl, event: Event, *, refused: bool) -> Iterator[Difference]:
         for difference in self.in_force:
             mine = event.kind in difference.events and refused is difference.refused
+            mine = mine and before.phase in difference.statuses
             if mine and difference.when.holds(before, event.values):
                 yield difference
 

@@ -10,6 +10,7 @@ import pytest
 from blockjob_fsm.check import Report, Verdict, mutants
 from blockjob_fsm.check.run import check_control
 from blockjob_fsm.cli.check import told
+from blockjob_fsm.cli.lifecycles import LifecycleName, report_name
 from blockjob_fsm.lifecycles.classic import CLASSIC
 from tests.cli.conftest import Blockjob
 
@@ -75,6 +76,10 @@ def test_mutants_are_listed_with_what_they_break(blockjob: Blockjob) -> None:
 def test_mutants_of_the_other_profile_are_its_own(blockjob: Blockjob) -> None:
     lines = blockjob("check", "--list-mutants", "--profile", "1.3").out.splitlines()
     assert [line for line in lines if line[0] != " "] == list(mutants("classic-1.3"))
+
+
+def test_of_modern_jobs_the_oldest_profile_is_the_classic_1_3() -> None:
+    assert report_name(LifecycleName.MODERN, "1.3") == "classic-1.3"
 
 
 @pytest.mark.slow

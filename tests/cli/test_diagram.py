@@ -39,10 +39,21 @@ def test_what_differs_between_two_releases_is_drawn(blockjob: Blockjob) -> None:
     assert blockjob("diagram", *options, "--format", "markdown").out == expected
 
 
+def test_the_modern_profile_1_3_is_the_classic_lifecycle(blockjob: Blockjob) -> None:
+    result = blockjob("diagram", "--lifecycle", "modern", "--profile", "1.3")
+    assert result.out == render(CLASSIC_1_3)
+
+
+def test_from_1_3_to_a_release_the_named_differences_are_drawn(blockjob: Blockjob) -> None:
+    options = ("--lifecycle", "modern", "--profile", "1.3", "--diff", "2.12")
+    expected = render_changes(CLASSIC_1_3, modern("2.12"), "markdown")
+    assert blockjob("diagram", *options, "--format", "markdown").out == expected
+
+
 @pytest.mark.parametrize(
     "options",
     [
-        ("--lifecycle", "modern", "--profile", "2.11"),
+        ("--lifecycle", "modern", "--profile", "1.2"),
         ("--lifecycle", "modern", "--profile", "new"),
         ("--lifecycle", "modern", "--picture", "product"),
         ("--lifecycle", "all"),

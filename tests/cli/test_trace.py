@@ -101,6 +101,12 @@ def test_an_unknown_release_is_wrong_usage(blockjob: Blockjob) -> None:
     assert all(release in result.err for release in RELEASES)
 
 
+def test_why_1_3_cannot_judge_is_told_in_one_line(blockjob: Blockjob) -> None:
+    result = blockjob("trace", "check", "--profile", "1.3", save("a.jsonl", LEGAL))
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert "sends no JOB_STATUS_CHANGE" in result.err
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_every_release_has_rows_that_judge(blockjob: Blockjob, release: str) -> None:
     result = blockjob("trace", "check", "--profile", release, save("a.jsonl", [META]))

@@ -6,8 +6,9 @@ import pytest
 
 from blockjob_fsm.diagram import FORMATS, render_changes
 from blockjob_fsm.diagram.changes import changes, changes_tables, picture
-from blockjob_fsm.lifecycles.modern import modern, profile_of
+from blockjob_fsm.lifecycles.modern import modern
 from blockjob_fsm.lifecycles.modern_words import EMIT_STATUS, RELEASES
+from blockjob_fsm.lifecycles.profiles import PROFILES, lifecycle_of, profile_of
 
 BEFORE, AFTER = modern("3.0"), modern("6.0")
 TEXTS = [name for name in FORMATS if name != "svg"]
@@ -57,13 +58,26 @@ def test_an_unknown_format_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("release", "profile"),
-    [("2.12", "2.12"), ("2.13", "2.12"), ("5.2", "3.0"), ("6.2.0", "6.2"), ("11.0", "10.1")],
+    [
+        ("1.3", "1.3"),
+        ("2.11", "1.3"),
+        ("2.12", "2.12"),
+        ("2.13", "2.12"),
+        ("5.2", "3.0"),
+        ("6.2.0", "6.2"),
+        ("11.0", "10.1"),
+    ],
 )
 def test_a_release_has_the_newest_profile_that_is_not_after_it(release: str, profile: str) -> None:
     assert profile_of(release) == profile
 
 
-@pytest.mark.parametrize("release", ["2.11", "1.3", "new", ""])
+@pytest.mark.parametrize("release", ["1.2", "new", ""])
 def test_what_is_no_release_with_jobs_has_no_profile(release: str) -> None:
-    with pytest.raises(ValueError, match=r"before 2\.12|invalid literal"):
+    with pytest.raises(ValueError, match=r"before 1\.3|invalid literal"):
         profile_of(release)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_each_of_the_nine_profiles_has_its_own_lifecycle(profile: str) -> None:
+    assert (lifecycle_of(profile).profile, len(PROFILES)) == (profile, 9)

@@ -12,6 +12,7 @@ from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.error_action import OnError
 from blockjob_fsm.events import QmpEvent
 from blockjob_fsm.executor import Executor
+from blockjob_fsm.job_type import BlockJobType
 from blockjob_fsm.lifecycles.modern import modern
 from blockjob_fsm.lifecycles.modern_words import Status
 from blockjob_fsm.live_group import LiveGroup
@@ -24,6 +25,7 @@ from blockjob_fsm.operations.stream import StreamOperations
 from blockjob_fsm.storage import BlockDevice, Drive, MemoryDevice
 from tests.modern.world import LETTERS
 
+BY_HAND = BlockJobType("by-hand", complete=lambda _: None)
 CHUNK = 64 << 10
 CHUNKS = 8
 CONTENT = b"".join(bytes([number + 1]) * CHUNK for number in range(CHUNKS))
@@ -77,15 +79,19 @@ class Bench:
         body, operations = Stream(unit=CHUNK), StreamOperations(drive)
         return self._job("stream", drive, body, operations, None, manual, 0)
 
+    def by_hand(self, name: str = "j0", *, manual: bool = False, speed: int = 0) -> ModernBlockJob:
+        """A job whose steps are the caller's, and that can be completed."""
+        return self._job(BY_HAND, Drive(name), None, Operations(), None, manual, speed)
+
     def _target(self, name: str) -> MemoryDevice:
         self.targets[name] = MemoryDevice(len(CONTENT), name=f"{name}-target")
         return self.targets[name]
 
     def _job(
         self,
-        kind: str,
+        kind: BlockJobType | str,
         drive: Drive,
-        body: Body,
+        body: Body | None,
         operations: Operations,
         group: LiveGroup | None,
         manual: bool,

@@ -163,6 +163,14 @@ def test_an_error_stop_pauses_the_job_as_its_user_does(hand: Hand) -> None:
     assert hand.said == "C R ERROR W D COMPLETED E N"
 
 
+def test_without_threads_a_step_runs_what_is_due() -> None:
+    hand = Hand(Executor(workers=0))
+    job = hand.started()
+    assert job.sleep(0)
+    job.completed(0)
+    assert hand.said == "C R W D COMPLETED E N"
+
+
 def test_a_step_before_the_start_is_a_bug_of_the_callers(hand: Hand) -> None:
     job = hand.job()
     with pytest.raises(IllegalStep):

@@ -1,18 +1,22 @@
 """Many verbs and drains from many threads on live transactions: nothing hangs or is lost."""
 
+import errno as errno_codes
 import random
 import threading
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
+from blockjob_fsm.error_action import OnError
 from blockjob_fsm.errors import QmpError
 from blockjob_fsm.executor import Executor
 from blockjob_fsm.lifecycles.modern_words import Status
 from blockjob_fsm.live_group import LiveGroup
 from blockjob_fsm.modern_block_job import ModernBlockJob
-from tests.modern.live import CONTENT, Bench
+from tests.live.world import in_thread
+from tests.modern.live import BY_HAND, CONTENT, Bench
 
 THREADS = 8
 VERBS = 20_000
@@ -44,10 +48,14 @@ class Crowd:
             jobs = self._some_jobs(chance)
             for job in jobs:
                 job.start()
+            works = [in_thread(partial(_work, job)) for job in jobs if job.job_type is BY_HAND]
             for _ in range(chance.randrange(5, 25)):
                 self._act(chance, chance.choice(jobs))
             for job in jobs:
                 job.cancel_sync()
+            for work in works:
+                work.join(60)
+                assert not work.is_alive(), "a step hangs"
             with self._lock:
                 self.ended.extend(jobs)
 
@@ -57,7 +65,7 @@ class Crowd:
             names = [f"j{self.made}-{n}" for n in range(chance.randrange(1, 4))]
         manual, speed = chance.random() < 0.5, chance.choice((0, 0, 1, 1 << 20))
         if len(names) == 1:
-            make = chance.choice((self.bench.mirror, self.bench.backup))
+            make = chance.choice((self.bench.mirror, self.bench.backup, self.bench.by_hand))
             return [make(names[0], manual=manual, speed=speed)]
         group: LiveGroup = self.bench.group()
         return [self.bench.backup(name, group, manual=manual, speed=speed) for name in names]
@@ -94,9 +102,22 @@ class Crowd:
                 job.device.guest_write(chance.randrange(len(CONTENT) - 9), b"scribbled")
 
 
+def _work(job: ModernBlockJob) -> None:
+    """What the thread of a job without a body does, until the job is cancelled or has enough."""
+    for step in range(200):
+        if not job.sleep(1000) or job.control.should_complete:
+            break
+        if step == 20:
+            job.ready()
+        if step % 30 == 29:
+            job.error_action(job.device, OnError.STOP, is_read=True, errno=errno_codes.EIO)
+    job.completed(0)
+
+
 @pytest.mark.stress
 @pytest.mark.slow
 def test_nothing_hangs_whatever_is_asked_of_whom() -> None:
+    before = set(threading.enumerate())
     with Executor() as executor:
         bench = Bench(executor)
         crowd = Crowd(bench, seed=1)
@@ -106,3 +127,4 @@ def test_nothing_hangs_whatever_is_asked_of_whom() -> None:
         assert {job.status for job in crowd.ended} == {Status.NULL}
         assert bench.verdicts == {job.id: 1 for job in crowd.ended}
         print(f"{crowd.verbs} verbs, {len(crowd.ended)} jobs, refused: {dict(crowd.refused)}")
+    assert set(threading.enumerate()) <= before, "a thread is left"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno as errno_codes
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeAlias, Unpack, overload
+from typing import Unpack, overload
 
 from blockjob_fsm.bodies.requests import Body, HandleError, Sleep
 from blockjob_fsm.declaration import Lifecycle, Refused
@@ -19,13 +19,12 @@ from blockjob_fsm.lifecycles.classic import CLASSIC, is_classic
 from blockjob_fsm.lifecycles.classic_words import ClassicControl, Phase
 from blockjob_fsm.lifecycles.modern import is_modern
 from blockjob_fsm.lifecycles.modern_words import ModernControl
+from blockjob_fsm.lifecycles.profiles import AnyLifecycle
 from blockjob_fsm.live_job import LiveJob
 from blockjob_fsm.machine import machine_of
 from blockjob_fsm.modern_block_job import ModernBlockJob, ModernOptions
 from blockjob_fsm.operations.base import Operations
 from blockjob_fsm.storage.drive import Drive
-
-AnyLifecycle: TypeAlias = Lifecycle[ClassicControl] | Lifecycle[ModernControl]
 
 
 class BlockJob(LiveJob):

@@ -6,12 +6,16 @@ and how the two lifecycles hang together in `refinement`.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from blockjob_fsm.declaration import Lifecycle, has_release
-from blockjob_fsm.guards import Control
 from blockjob_fsm.lifecycles.classic import CLASSIC_1_3
-from blockjob_fsm.lifecycles.classic_words import QEMU_1_3
+from blockjob_fsm.lifecycles.classic_words import QEMU_1_3, ClassicControl
 from blockjob_fsm.lifecycles.modern import modern
-from blockjob_fsm.lifecycles.modern_words import RELEASES
+from blockjob_fsm.lifecycles.modern_words import RELEASES, ModernControl
+
+#: what decides how a job lives
+AnyLifecycle: TypeAlias = Lifecycle[ClassicControl] | Lifecycle[ModernControl]
 
 #: oldest first
 PROFILES = (QEMU_1_3, *RELEASES)
@@ -28,7 +32,7 @@ def profile_of(release: str) -> str:
     return known[-1]
 
 
-def lifecycle_of(release: str) -> Lifecycle[Control]:
+def lifecycle_of(release: str) -> AnyLifecycle:
     """The lifecycle that jobs have in a release, by its profile.
 
     Raises ValueError as `profile_of` does.

@@ -23,19 +23,19 @@ from blockjob_fsm import (
     mirror,
     stream,
 )
-from blockjob_fsm.block_job import AnyLifecycle
 from blockjob_fsm.bodies.backup import CopierBackup
 from blockjob_fsm.errors import InvalidParameter
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
 from blockjob_fsm.lifecycles.modern import modern
-from blockjob_fsm.lifecycles.modern_words import RELEASES, Status
+from blockjob_fsm.lifecycles.modern_words import Status
+from blockjob_fsm.lifecycles.profiles import PROFILES, AnyLifecycle, lifecycle_of
 from blockjob_fsm.live_group import LiveGroup
 from blockjob_fsm.modern_block_job import ModernBlockJob
 from blockjob_fsm.storage.faults import Fault, FaultyDevice
 from tests.live.world import MIB, chain_of, contents, filled
 
 #: the nine profiles, and what the classic one is by default
-LIFECYCLES = (CLASSIC, CLASSIC_1_3, *map(modern, RELEASES))
+LIFECYCLES = (CLASSIC, *map(lifecycle_of, PROFILES))
 EVERY = pytest.mark.parametrize("lifecycle", LIFECYCLES, ids=lambda one: one.profile)
 SIZE = 4 * MIB
 

@@ -12,7 +12,7 @@ from typing import Any, Required, TypedDict, Unpack, overload
 from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.backup import Backup, CopierBackup
 from blockjob_fsm.bodies.commit import Commit, PolicyCommit
-from blockjob_fsm.bodies.mirror import CHUNK_BYTES, Mirror
+from blockjob_fsm.bodies.mirror import CHUNK_BYTES, Mirror, ModernMirror
 from blockjob_fsm.bodies.requests import Body, Sync
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.declaration import Lifecycle
@@ -168,7 +168,7 @@ def commit(
         raise InvalidMerge
     policy = on_error or OnError.REPORT
     if top is drive.medium:
-        body: Body = Mirror(on_source_error=policy, on_target_error=policy)
+        body: Body = ModernMirror(on_source_error=policy, on_target_error=policy)
         active = ActiveCommitOperations(drive, base, CHUNK_BYTES, Lanes(executor))
         return _enter(ACTIVE_COMMIT, drive, executor, body, active, options)
     body = PolicyCommit(on_error=policy) if modern else Commit()
@@ -241,7 +241,8 @@ def mirror(
         raise NoMedium(drive.name)
     if drive.in_use:
         raise DeviceInUse(drive.name)
-    body = Mirror(
+    kind = ModernMirror if _are_modern(options) else Mirror
+    body = kind(
         sync=_sync(drive.medium, sync),
         on_source_error=on_source_error,
         on_target_error=on_target_error,

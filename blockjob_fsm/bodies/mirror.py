@@ -1,8 +1,8 @@
 """The mirror job: copy a device to a target, keep it in step, and finish when asked.
 
-Source: QEMU 1.3's drive-mirror. The dirty bitmap belongs to the device; the body sees its count.
-A chunk's bit is cleared before the chunk is read, and guests set it when their write completes, so
-that with a drain before the end no write is lost.
+Source: QEMU 1.3's drive-mirror, and 7.2's blockdev-mirror for what is newer. The dirty bitmap
+belongs to the device; the body sees its count. A chunk's bit is cleared before the chunk is read,
+and guests set it when their write completes, so that with a drain before the end no write is lost.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from blockjob_fsm.bodies.copying import IDLE_NS, CopyingBody, Stage
 from blockjob_fsm.bodies.requests import (
     AnnounceReady,
     Drain,
+    ErrorHandled,
     JobView,
     Mirrored,
     Noted,
     Outcome,
+    Progress,
     Request,
+    Woken,
 )
+from blockjob_fsm.error_action import ErrorAction
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -94,3 +98,37 @@ class Mirror(CopyingBody):
 
     def _published(self) -> Self:
         return replace(self, offset=self.length - self.dirty * self.chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class ModernMirror(Mirror):
+    """A mirror as since 2.12: its progress is the work done, and not a place on the device.
+
+    `worked` is what was copied so far, in bytes. The length is that and what is dirty, whole chunks
+    for the last one too: it grows when guests write, and is 0 if there was nothing to copy. A copy
+    that failed is noted beside the job, which under a limit looks when its delay is over. Whatever
+    it was asked for, it looks after each round whether it may pause or has to leave.
+    """
+
+    worked: int = 0
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(self.worked, self.worked + self.dirty * self.chunk)
+
+    def moved(self, outcome: Mirrored, control: JobView) -> Self:
+        end = (outcome.first + outcome.copied) * self.chunk
+        worked = outcome.moved * self.chunk - (max(0, end - self.length) if outcome.moved else 0)
+        return replace(Mirror.moved(self, outcome, control), worked=self.worked + worked)
+
+    def pace(self, control: JobView) -> Self:
+        paced = Mirror.pace(self, control)
+        return replace(paced, stage=Stage.SLEEP, delay_ns=0) if paced.stage is Stage.COPY else paced
+
+    def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
+        match outcome:
+            case ErrorHandled(ErrorAction.REPORT) if control.speed and not control.synced:
+                return replace(self.pace(control), ret=-self.errno)
+            case Woken() if self.ret:
+                return self.at(Stage.CLEAN_UP)
+        return Mirror.on_outcome(self, outcome, control)

@@ -272,7 +272,8 @@ class DirtyCount:
 class Mirrored:
     """The `copied` chunks from chunk `first` are good: copied now, or not dirty before.
 
-    `dirty` remain; if one failed it is among them, and follows the good ones.
+    `dirty` remain; if one failed it is among them, and follows the good ones. `moved` were copied
+    now, where the operations count them.
     """
 
     first: int
@@ -280,6 +281,7 @@ class Mirrored:
     dirty: int
     errno: int = 0
     is_read: bool = True
+    moved: int = 0
 
 
 IoOutcome = Length | Failed | Done | Extent | Copied | DirtyCount | Mirrored

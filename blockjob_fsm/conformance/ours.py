@@ -15,7 +15,8 @@ from typing import Any
 from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.backup import CopierBackup
 from blockjob_fsm.bodies.commit import PolicyCommit
-from blockjob_fsm.bodies.mirror import Mirror
+from blockjob_fsm.bodies.copying import IDLE_NS
+from blockjob_fsm.bodies.mirror import ModernMirror
 from blockjob_fsm.bodies.requests import Body, CopyDirty, GetLength, IoOutcome, IoRequest, Length
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.clock import ManualClock
@@ -66,7 +67,8 @@ class Ours:
     def __init__(self, profile: str = "7.2") -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._lifecycle = modern(profile)
-        self._executor = Executor(workers=0, host=ThreadHost(ManualClock()))
+        self._clock = ManualClock()
+        self._executor = Executor(workers=0, host=ThreadHost(self._clock))
         self._nodes = Nodes()
         self._jobs: list[_Known] = []  # newest first
         self._commands: dict[str, Callable[[Arguments], object]] = {
@@ -80,6 +82,9 @@ class Ours:
             "block-stream": self._block_stream,
             "block-commit": self._block_commit,
             "quit": self._quit,
+            # Every node can be written to by a guest.
+            "nbd-server-start": lambda _: None,
+            "block-export-add": lambda _: None,
         }
         for form in COMMAND_FORMS:
             self._commands[form.name] = partial(self._verb, form)
@@ -99,6 +104,12 @@ class Ours:
     def settle(self) -> None:
         """Let everything happen that happens without time passing."""
         self._executor.run_pending(at_most=FLOOD)
+
+    def guest_write(self, node: str, offset: int, length: int) -> None:
+        """Write bytes to a node; time goes on until a mirror in step would have looked again."""
+        self._nodes.by_name[node].drive.guest_write(offset, b"g" * length)
+        self._clock.advance(IDLE_NS)
+        self.settle()
 
     def take_events(self) -> list[tuple[str, dict[str, Any]]]:
         """What was sent since last asked."""
@@ -132,7 +143,7 @@ class Ours:
 
     def _blockdev_mirror(self, arguments: Arguments) -> None:
         source, target = self._node(arguments["device"]), self._node(arguments["target"])
-        body = Mirror(
+        body = ModernMirror(
             sync=sync(arguments),
             on_source_error=policy(arguments, "on-source-error"),
             on_target_error=policy(arguments, "on-target-error"),
@@ -197,7 +208,9 @@ class Ours:
             commit = CommitOperations(top.drive, top.device, middle.device, base.device)
             self._create(COMMIT, top, None, body, commit, arguments).start()
             return
-        body = Mirror(on_source_error=on_error, on_target_error=on_error, chunk=CHUNK, batch=1)
+        body = ModernMirror(
+            on_source_error=on_error, on_target_error=on_error, chunk=CHUNK, batch=1
+        )
         lanes = Lanes(self._executor)
         active = ActiveCommitOperations(top.drive, base.device, CHUNK, lanes)
         self._create(ACTIVE_COMMIT, top, base, body, active, arguments).start()
@@ -259,9 +272,12 @@ class Ours:
     def _submit(self, member: str, request: IoRequest, task: Callable[[], None]) -> None:
         """Hand a request to its device, where a throttled one may have to wait."""
         if isinstance(request, CopyDirty):
-            target = next((k.target for k in self._jobs if k.job.id == member), None)
-            if target and target.throttle and target.throttle.holds():
-                target.throttle.held.append(partial(self._executor.submit, task))
+            known = next(known for known in self._jobs if known.job.id == member)
+            throttle = known.target.throttle if known.target else None
+            dirty = known.job.device.dirty
+            # A look at a clean bitmap writes nothing.
+            if throttle and (dirty is None or dirty.count) and throttle.holds():
+                throttle.held.append(partial(self._executor.submit, task))
                 return
         self._executor.submit(task)
 

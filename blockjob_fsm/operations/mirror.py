@@ -141,11 +141,14 @@ class MirrorOperations(Operations):
         alone = min(chunks, self.dirty.count) <= self._part_chunks
         done = [part() for part in parts] if alone else self._lanes.run(parts)
         first = end = done[0].first if done else cursor
+        moved = sum(part.copied for part in done)
+        errno, is_read = 0, True
         for part in done:
             end = part.first + part.copied
             if part.copied < part.count:
-                return Mirrored(first, end - first, self.dirty.count, part.errno, part.is_read)
-        return Mirrored(first, end - first, self.dirty.count)
+                errno, is_read = part.errno, part.is_read
+                break
+        return Mirrored(first, end - first, self.dirty.count, errno, is_read, moved)
 
     def _parts(self, cursor: int, chunks: int, stop: Stop) -> Iterator[Callable[[], _Part]]:
         """The next dirty chunks up to the device's end, each part taken when a lane is free."""

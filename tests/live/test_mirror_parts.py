@@ -90,7 +90,11 @@ def test_a_chunk_that_failed_is_copied_after_the_resume(
 
 @pytest.mark.parametrize(
     ("cursor", "answer"),
-    [(0, Mirrored(1, 40, 0)), (7, Mirrored(9, 32, 2)), (41, Mirrored(1, 40, 0))],
+    [
+        (0, Mirrored(1, 40, 0, moved=4)),
+        (7, Mirrored(9, 32, 2, moved=2)),
+        (41, Mirrored(1, 40, 0, moved=4)),
+    ],
     ids=["all", "up to the end", "from the start again"],
 )
 def test_scattered_chunks_are_copied_in_one_request(

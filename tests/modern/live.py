@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from blockjob_fsm.block_job import BlockJob
 from blockjob_fsm.bodies.backup import Backup
-from blockjob_fsm.bodies.mirror import Mirror
+from blockjob_fsm.bodies.mirror import ModernMirror
 from blockjob_fsm.bodies.requests import Body
 from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.error_action import OnError
@@ -56,7 +56,9 @@ class Bench:
         drive, target = Drive(name, disk(name)), self._target(name)
         side = Drive("", target)
         operations = MirrorOperations(drive, side, CHUNK, Lanes(self.executor))
-        return self._job("mirror", drive, Mirror(chunk=CHUNK), operations, None, manual, speed)
+        return self._job(
+            "mirror", drive, ModernMirror(chunk=CHUNK), operations, None, manual, speed
+        )
 
     def backup(
         self,

@@ -21,7 +21,6 @@ KNOWN = {
     "settled-00031": _PARALLEL,
     "settled-00011": "which run the fault meets depends on the images' contents",
     "settled-00039": "two equal rules of blkdebug strike once in QEMU; nobody knows why",
-    "settled-00058": "QEMU's limiter lets a mirror sleep before it looks at its error",
 }
 
 

@@ -27,9 +27,7 @@ reply, the events and both queries are compared, and so is every step from there
 
 A cell says `ok` and the statuses that the job goes through because of the command, or the letter of
 a refusal. Kinds of job that do otherwise than most are named. Not here: created and aborting, which
-no client meets, since they end within the command that begins them, and a mirror that is ready and
-out of step again, which takes a guest that writes: only there is a complete refused with A, after a
-soft cancel.
+no client meets, since they end within the command that begins them.
 """
 
 

@@ -3,8 +3,8 @@
 A condition is a world (`setup`) and commands that lead to it (`lead`); then one command is asked of
 the job `j0`, and `end` takes the job to where it goes from there. Nothing is played here.
 
-Not here, since no client of a storage daemon meets it: created and aborting, which end within the
-command that begins them; a mirror that its guests keep out of step, which asks for guests' writes.
+Not here, since no client meets them: created and aborting, which end within the command that begins
+them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from blockjob_fsm.conformance.subject import Arguments
 
 Command = tuple[str, Arguments]
 JOB = "j0"
+#: no command of QMP, but what a guest does: its arguments are those of `Subject.guest_write`
+GUEST_WRITE = "guest-write"
 _KINDS = ("mirror", "backup", "stream", "commit", "active")
 _COMPLETABLE = ("mirror", "active")
 #: one request at a time
@@ -28,6 +30,7 @@ _FAULTY_SECTOR = 384
 _NEVER_DISMISSED: Arguments = {"auto-dismiss": False}
 _MANUAL: Arguments = {"auto-finalize": False, "auto-dismiss": False}
 _HELD: Arguments = {"speed": 1}
+_IN_STEP_AT_ONCE: Arguments = {"sync": "none", "auto-dismiss": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,7 @@ def conditions() -> tuple[Condition, ...]:
             ("While a request is under way", _in_flight()),
             ("Stopped by an error", _stopped()),
             ("In step", _in_step()),
+            ("Out of step again", _out_of_step()),
             ("In a transaction", _grouped()),
             ("Pending", _pending()),
             ("Concluded", _concluded()),
@@ -200,6 +204,34 @@ def _in_step() -> Iterator[Condition]:
         yield _of("standby", kind, {}, _ask("pause"))
     for kind in _COMPLETABLE:
         yield _of("standby, asked to complete", kind, {}, _ask("pause"), _ask("complete"))
+
+
+def _out_of_step() -> Iterator[Condition]:
+    """A guest has written, and the copy of it is held."""
+    soft: Command = ("block-job-cancel", {"device": JOB})
+    for what, asked in (
+        ("ready, out of step", ()),
+        ("ready, asked to complete", (_ask("complete"),)),
+        ("ready, cancelled softly", (soft,)),
+        ("ready, asked to complete, then cancelled softly", (_ask("complete"), soft)),
+        ("ready, cancelled", (_ask("cancel"),)),
+        ("ready, asked to pause", (_ask("pause"),)),
+        ("ready, cancelled softly, asked to pause", (soft, _ask("pause"))),
+    ):
+        setup, start = (*_throttled(), *_exported()), _start("mirror", _IN_STEP_AT_ONCE)
+        yield Condition(what, "mirror", setup, (start, _guest_write(65536, 524288), *asked))
+    for errno, name in ((5, "EIO"), (28, "ENOSPC")):
+        bad = _faults("none", errno, "write", sector=_FAULTY_SECTOR)
+        nodes = _raw("src", _file("src.raw", "src")), _raw("dst", _file("dst.raw", "dst", bad))
+        start = _start("mirror", {"on-target-error": "stop", **_IN_STEP_AT_ONCE})
+        lead = start, _guest_write(_FAULTY_SECTOR * 512, 65536)
+        for what, asked in (("", ()), (", asked to complete", (_ask("complete"),))):
+            setup = (*nodes, *_exported())
+            yield Condition(f"standby by {name}{what}", "mirror", setup, (*lead, *asked))
+
+
+def _guest_write(offset: int, length: int) -> Command:
+    return GUEST_WRITE, {"node": "src", "offset": offset, "length": length}
 
 
 def _grouped() -> Iterator[Condition]:
@@ -315,6 +347,13 @@ def _throttled() -> Iterator[Command]:
     yield _raw("dst", slow | {"file": _file("dst.raw", "dst")})
 
 
+def _exported() -> Iterator[Command]:
+    """The source, for a guest that writes."""
+    yield "nbd-server-start", {"addr": {"type": "unix", "data": {"path": "@DIR@/nbd"}}}
+    export = {"type": "nbd", "id": "guest", "node-name": "src", "writable": True}
+    yield "block-export-add", export
+
+
 def _raw(name: str, file: Arguments) -> Command:
     return "blockdev-add", {"driver": "raw", "node-name": name, "file": file}
 
@@ -325,16 +364,16 @@ def _file(image: str, node: str, faults: Arguments | None = None) -> Arguments:
 
 
 def _bad_sector(errno: int) -> Arguments:
-    return _faults("none", errno, sector=_FAULTY_SECTOR) if errno else {}
+    return _faults("none", errno, "read", sector=_FAULTY_SECTOR) if errno else {}
 
 
 def _bad_fourth_read(errno: int) -> Arguments:
     if not errno:
         return {}
     counted = [{"event": "read_aio", "state": at, "new_state": at + 1} for at in (1, 2, 3)]
-    return {"set-state": counted, **_faults("read_aio", errno, state=4)}
+    return {"set-state": counted, **_faults("read_aio", errno, "read", state=4)}
 
 
-def _faults(event: str, errno: int, **where: Any) -> Arguments:
-    how = {"errno": errno, "iotype": "read", "once": False, "immediately": False}
+def _faults(event: str, errno: int, iotype: str, **where: Any) -> Arguments:
+    how = {"errno": errno, "iotype": iotype, "once": False, "immediately": False}
     return {"inject-error": [{"event": event, **how, **where}]}

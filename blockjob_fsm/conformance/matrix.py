@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from blockjob_fsm.conformance.canonical import Ignored
-from blockjob_fsm.conformance.conditions import JOB, Asked, Command, Condition, ending
+from blockjob_fsm.conformance.conditions import GUEST_WRITE, JOB, Asked, Command, Condition, ending
 from blockjob_fsm.conformance.replay import Difference, Record, Step
 from blockjob_fsm.conformance.subject import Subject
 
@@ -65,7 +65,11 @@ class _World:
 
     def step(self, given: Command) -> Record:
         command, arguments = given
-        reply = self._subject.execute(command, arguments)
+        reply: Record = {}
+        if command == GUEST_WRITE:
+            self._subject.guest_write(**arguments)
+        else:
+            reply = self._subject.execute(command, arguments)
         self._subject.settle()
         jobs, block_jobs = self._subject.query()
         events = self._subject.take_events()

@@ -18,6 +18,9 @@ class Subject(Protocol):
     def settle(self) -> None:
         """Return when nothing happens any more by itself."""
 
+    def guest_write(self, node: str, offset: int, length: int) -> None:
+        """Write bytes to a node that is exported, as a guest that uses it."""
+
     def take_events(self) -> list[Happening]:
         """The name and the data of each event since last asked."""
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from blockjob_fsm.conformance import nbd
 from blockjob_fsm.conformance.daemon import QmpRefusal, Qsd
 from blockjob_fsm.conformance.nodes import IMAGE_BYTES, RUN_BYTES, stored_runs
 from blockjob_fsm.conformance.subject import Arguments, Happening, Reply
@@ -15,6 +16,9 @@ from blockjob_fsm.storage.qcow2 import Qcow2File
 
 #: a session that never rests is looked at as it is after so long
 RESTLESS_S = 5.0
+#: a mirror in step sleeps for 0.1 s between two looks
+IDLE_S = 0.25
+NBD_SOCKET = "nbd"
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -38,6 +42,13 @@ class Theirs:
     def settle(self) -> None:
         """Wait until nothing happens any more by itself, but what a limit lets happen in hours."""
         self._daemon.rest(RESTLESS_S)
+
+    def guest_write(self, node: str, offset: int, length: int) -> None:
+        """Write to an exported node, and give a mirror the time to see that it is out of step."""
+        path = str(Path(self._folder.name, NBD_SOCKET))
+        errno = nbd.write(path, node, offset, b"g" * length)
+        assert errno == 0, f"a guest's write failed with errno {errno}"
+        self._daemon.listen(IDLE_S)
 
     def take_events(self) -> list[Happening]:
         """What was sent since last asked."""

@@ -60,7 +60,10 @@ def check_modern(
     space = explore(scenario.model(rows, walk), max_states)
     judged = judge(model, space, claimed_for(scenario.claims, release), FAIR)
     edges = (_every_edge(scenario, space),) if scenario.takes_every_edge else ()
-    return (*judged, *edges, *refining_rows(model, space, Refinement(rows)))
+    found = (*judged, *edges)
+    if mutant is not None and any(row.verdict is Verdict.VIOLATED and row.trace for row in found):
+        return found
+    return (*found, *refining_rows(model, space, Refinement(rows)))
 
 
 def edges_of(space: Space[State]) -> set[tuple[Status, Status]]:

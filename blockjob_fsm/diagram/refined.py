@@ -119,7 +119,7 @@ def _cells(one: Difference) -> tuple[Cell, ...]:
 
 def _as_if(one: Difference) -> Cell:
     if one.refused:
-        return "refused"
+        return f"refused: {', '.join(error.__name__ for error in one.refused)}"
     usual = [_USUAL] if any(WORDS.get(kind) for kind in one.events) else []
     like = usual if one.like is None else map(str, one.like)
     parts = [*map(str, one.first), *like, *map(str, one.sets)]

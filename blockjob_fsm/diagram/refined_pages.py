@@ -61,8 +61,8 @@ _STEPS_TEXT = (
 _DIFFERENCES_TEXT = (
     "A step at one of these events in one of these statuses, of a job for which *when* holds, is "
     "in the words of 1.3 what stands under *as if*, one after the other: events, and assignments "
-    "to variables of 1.3. Releases between 1.3 and 2.12 are not told apart: what is new in 2.12 "
-    "here may be older."
+    "to variables of 1.3; or it is refused, with such an error, where 1.3 would take it. Releases "
+    "between 1.3 and 2.12 are not told apart: what is new in 2.12 here may be older."
 )
 _NOT_COMPARED = (
     "The words of a refusal. Time: when a timer fires, and so that a modern pause ends a sleep at "

@@ -11,6 +11,14 @@ from dataclasses import dataclass
 
 from blockjob_fsm.declaration import EventKind
 from blockjob_fsm.error_action import IoStatus
+from blockjob_fsm.errors import (
+    CannotAcceptVerb,
+    CannotBeCompleted,
+    JobAlreadyPaused,
+    JobNotPaused,
+    JobPaused,
+    QmpError,
+)
 from blockjob_fsm.guards import ALWAYS, Assignment, Choose, Constant, Guard
 from blockjob_fsm.lifecycles import classic_words as old
 from blockjob_fsm.lifecycles import modern_words as new
@@ -23,11 +31,11 @@ from blockjob_fsm.lifecycles.modern_words import IS_READY, WORKING, Place, Statu
 class Difference:
     """At any of `events` in any of `statuses`, if `when` holds of the job, it is not as in 1.3.
 
-    `refused`: the verb is refused, which 1.3 takes. Otherwise the step is taken, and from a classic
-    job changed by `first` it is what the events `like` make of it (None: those that the event is in
-    1.3, if any), changed by `sets`; assignments are to classic variables, and read the modern job
-    before the step. `mute`: it sends none of the events that `like` sends. `since` is the first
-    release with it, `until` the first without.
+    `refused`: the verb, which 1.3 takes, is refused with one of these errors. Otherwise the step is
+    taken, and from a classic job changed by `first` it is what the events `like` make of it (None:
+    those that the event is in 1.3, if any), changed by `sets`; assignments are to classic
+    variables, and read the modern job before the step. `mute`: it sends none of the events that
+    `like` sends. `since` is the first release with it, `until` the first without.
     """
 
     name: str
@@ -35,7 +43,7 @@ class Difference:
     why: str
     statuses: tuple[Status, ...] = tuple(Status)
     when: Guard = ALWAYS
-    refused: bool = False
+    refused: tuple[type[QmpError], ...] = ()
     first: tuple[Assignment, ...] = ()
     like: tuple[EventKind, ...] | None = None
     sets: tuple[Assignment, ...] = ()
@@ -64,7 +72,7 @@ _REFUSED = (
         "pauses are counted, the user's once; in 1.3 a pause is a flag that may be set again",
         statuses=WORKING,
         when=new.USER_PAUSED,
-        refused=True,
+        refused=(JobAlreadyPaused,),
     ),
     Difference(
         "resume-unpaused",
@@ -72,21 +80,21 @@ _REFUSED = (
         "only a pause of the user's own is taken back; 1.3 resumes whatever it finds",
         statuses=(*WORKING, *_ENDED),
         when=~new.USER_PAUSED,
-        refused=True,
+        refused=(JobNotPaused,),
     ),
     Difference(
         "ended-is-left-alone",
         (new.PAUSE, new.RESUME, new.SET_SPEED),
         "a job whose work is over is still there, and takes no verb that is about work",
         statuses=_ENDED,
-        refused=True,
+        refused=(CannotAcceptVerb,),
     ),
     Difference(
         "aborting-is-final",
         _CANCELS,
         "a job that has failed, been cancelled or been concluded is still there to be refused",
         statuses=(Status.ABORTING, Status.CONCLUDED),
-        refused=True,
+        refused=(CannotAcceptVerb, JobPaused),
     ),
     Difference(
         "complete-too-late",
@@ -94,7 +102,7 @@ _REFUSED = (
         "its body has returned as softly asked; in 1.3 such a job has forgotten that it was",
         statuses=_READY,
         when=RETURNED & _SOFTLY,
-        refused=True,
+        refused=(CannotBeCompleted,),
         since="6.2",
     ),
 )

@@ -30,6 +30,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from blockjob_fsm.declaration import (
+    Actor,
     Event,
     EventKind,
     Lifecycle,
@@ -193,11 +194,11 @@ class Refinement:
         return images(control, self.lifecycle.profile)
 
     def follow(self, followers: Followers, before: ModernControl, event: Event) -> Followed:
-        """Judge what a modern state does at an event; refusals are judged as steps are."""
+        """Judge what a modern state does at an event; a verb's refusal is judged as a step is."""
         result = step(self.lifecycle, before, event)
         if isinstance(result, Refused):
-            known = result.refusal is not None and bool(WORDS.get(event.kind))
-            return self._refused(followers, before, event) if known else _followed(followers)
+            asked = event.kind.actor is Actor.USER and WORDS[event.kind]
+            return self._refused(followers, before, result) if asked else _followed(followers)
         goal = images(result.state, self.lifecycle.profile)
         told = _told(result.outputs)
         words = WORDS.get(event.kind, _STUTTERS)
@@ -206,25 +207,29 @@ class Refinement:
             found = goal.intersection(one.state for one in ran if one.told == told)
             if found:
                 return _followed(found)
-        for difference in self._named(before, event, refused=False):
-            ends = _explained(difference, followers, before, event, result)
-            if not goal.isdisjoint(ends):
-                return _followed(goal & ends, difference)
+        for difference in self._named(before, event):
+            if not difference.refused:
+                ends = _explained(difference, followers, before, event, result)
+                if not goal.isdisjoint(ends):
+                    return _followed(goal & ends, difference)
         return Followed(frozenset(), None, _missing(goal, words, told))
 
-    def _refused(self, followers: Followers, before: ModernControl, event: Event) -> Followed:
-        (word,) = WORDS[event.kind]
-        found = _refusing(followers, word, event.values)
+    def _refused(
+        self, followers: Followers, before: ModernControl, result: Refused[ModernControl]
+    ) -> Followed:
+        (word,) = WORDS[result.event.kind]
+        found = _refusing(followers, word, result.event.values)
         if found:
             return _followed(found)
-        for difference in self._named(before, event, refused=True):
-            return _followed(followers, difference)
+        error = result.refusal.error if result.refusal else None
+        for difference in self._named(before, result.event):
+            if error in difference.refused:
+                return _followed(followers, difference)
         return Followed(frozenset(), None, f"1.3 does not refuse {_listed(word)}")
 
-    def _named(self, before: ModernControl, event: Event, *, refused: bool) -> Iterator[Difference]:
+    def _named(self, before: ModernControl, event: Event) -> Iterator[Difference]:
         for difference in self.in_force:
-            mine = event.kind in difference.events and refused is difference.refused
-            mine = mine and before.phase in difference.statuses
+            mine = event.kind in difference.events and before.phase in difference.statuses
             if mine and difference.when.holds(before, event.values):
                 yield difference
 

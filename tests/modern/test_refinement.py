@@ -7,6 +7,7 @@ import pytest
 
 from blockjob_fsm.declaration import Event, step
 from blockjob_fsm.error_action import ErrorAction, IoStatus
+from blockjob_fsm.errors import NegativeSpeed
 from blockjob_fsm.guards import ALWAYS
 from blockjob_fsm.lifecycles import modern_words as new
 from blockjob_fsm.lifecycles.classic_words import ClassicControl, Phase
@@ -185,6 +186,19 @@ def test_without_its_difference_a_step_is_not_explained() -> None:
     refinement = Refinement(modern(RELEASE), ())
     found = refinement.follow(refinement.start(PAUSED), PAUSED, new.PAUSE())
     assert (found.followers, found.wrong) == (frozenset(), "1.3 does not refuse pause")
+
+
+def test_a_verb_without_any_row_is_no_refusal_of_1_3() -> None:
+    rows = modern(RELEASE)
+    mutant = replace(rows, rules=tuple(one for one in rows.rules if new.PAUSE not in one.events))
+    refinement = Refinement(mutant)
+    assert not refinement.follow(refinement.start(AT_WORK), AT_WORK, new.PAUSE()).followers
+
+
+def test_a_difference_is_known_by_its_error() -> None:
+    other = replace(DIFFERENCES[0], refused=(NegativeSpeed,))
+    refinement = Refinement(modern(RELEASE), (other,))
+    assert not refinement.follow(refinement.start(PAUSED), PAUSED, new.PAUSE()).followers
 
 
 def test_what_a_step_would_have_to_be_is_told() -> None:

@@ -105,7 +105,7 @@ class BlockJob(LiveJob):
         heard = (callback, opaque, on_event)
         if is_modern(lifecycle):
             modern = ModernBlockJob(kind, device, operations, *heard)
-            modern.enter(executor, lifecycle, body, speed, **options)
+            modern.join(executor, lifecycle, body, speed, **options)
             return modern
         assert is_classic(lifecycle), "every lifecycle is one or the other"
         if options:

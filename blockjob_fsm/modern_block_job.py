@@ -53,7 +53,7 @@ class ModernBlockJob(Member):
     __slots__ = ("_group",)
     _group: LiveGroup
 
-    def enter(
+    def join(
         self,
         executor: Executor,
         lifecycle: Lifecycle[ModernControl],
@@ -73,7 +73,7 @@ class ModernBlockJob(Member):
         control = driver.control(auto_finalize=auto_finalize, auto_dismiss=auto_dismiss)
         control = replace(control, completable=self.job_type.complete is not None)
         leaks = driver.leaks(lifecycle.profile)
-        self._join(ModernJob(self.job_type.name, self.id, control, body, leaks=leaks))
+        self._claim(ModernJob(self.job_type.name, self.id, control, body, leaks=leaks))
         self._group.happens(self.id, words.CREATE())
         self._hooks = self.job_type if speed else self.job_type.without_hooks()
         try:
@@ -83,7 +83,7 @@ class ModernBlockJob(Member):
             raise
         self._hooks = self.job_type
 
-    def _join(self, value: ModernJob) -> None:
+    def _claim(self, value: ModernJob) -> None:
         self.device.claim(self)
         try:
             self._operations.begin()

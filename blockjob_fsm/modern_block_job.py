@@ -21,6 +21,7 @@ from blockjob_fsm.executor import Executor
 from blockjob_fsm.job_type import Callback
 from blockjob_fsm.lifecycles import modern_words as words
 from blockjob_fsm.lifecycles.modern_drivers import driver_of
+from blockjob_fsm.lifecycles.modern_entering import QUIESCENT
 from blockjob_fsm.lifecycles.modern_words import ModernControl, Place, Status
 from blockjob_fsm.live_group import LiveGroup, Member
 from blockjob_fsm.modern_job import JobInfo, ModernJob
@@ -71,7 +72,10 @@ class ModernBlockJob(Member):
         self._group.refuse_others(executor, lifecycle)
         driver = driver_of(self.job_type.name)
         control = driver.control(auto_finalize=auto_finalize, auto_dismiss=auto_dismiss)
-        control = replace(control, completable=self.job_type.complete is not None)
+        completable = self.job_type.complete is not None
+        # Of what is carried out by a caller's own code nobody knows whether it keeps in step.
+        mirrors = completable and body is not None
+        control = replace(control, completable=completable, mirrors=mirrors)
         leaks = driver.leaks(lifecycle.profile)
         self._claim(ModernJob(self.job_type.name, self.id, control, body, leaks=leaks))
         self._group.happens(self.id, words.CREATE())
@@ -207,7 +211,7 @@ class ModernBlockJob(Member):
             self.drain_end()
 
     def _is_quiescent(self) -> bool:
-        return not self.control.busy or self.status in words.ENDED
+        return QUIESCENT.holds(self.control, ())
 
     # For jobs whose body is the caller's own code: its thread. Each waits while the job is parked.
 

@@ -228,16 +228,16 @@ class _Run:
                 self.effects.extend([Perform(acts)] if acts else [])
                 self.answer(Noted())
             case Decide():
-                self.decide()
+                self.finish(0)
             case Finish(ret):
-                self.own(words.RETURN(ret))
+                self.finish(ret)
 
-    def decide(self) -> None:
+    def finish(self, ret: int) -> None:
         """All work is done: what is left is for the transaction to ask for."""
-        if self.job.control.completable:
+        if self.job.control.mirrors and ret == 0:
             # Whoever keeps a target in step has kept guests out since its last look.
             self.own(words.HOLD_DRAIN())
-        self.own(words.RETURN(0))
+        self.own(words.RETURN(ret))
 
     def charge(self, length: int, *, moved: bool) -> Delay:
         """Charge bytes that are moved already, or are about to be unless they have to wait."""

@@ -44,6 +44,7 @@ DOMAINS: dict[str, tuple[Value, ...]] = {
 }
 #: what comes as an answer only, and the flag that says it is to come
 _SOLICITED = {words.TIMER: "timer", words.IO_DONE: "io", words.COMPLETION: "deferred"}
+_KINDS = ("block_job", "completable", "changeable", "mirrors")
 _NEWEST_FIRST = ("j2", "j1", "j0")
 #: what a move of a member that is not watched is marked with
 OTHER = "other-"
@@ -155,7 +156,7 @@ class GroupModel:
         if kind is words.DRAIN_END:
             return member.drains > 0 and member.phase in THERE
         if self.dutiful and kind.actor is Actor.JOB and member.force_cancelled:
-            return kind in (words.RETURN, words.PAUSE_POINT)
+            return kind in (words.HOLD_DRAIN, words.RETURN, words.PAUSE_POINT)
         return True
 
     def _answer(self, member: Watched, event: Event, label: str) -> _Answer:
@@ -217,7 +218,14 @@ def describe_modern(control: ModernControl) -> str:
     flags = ("user_paused", "holds_drain", "cancelled", "force_cancelled", "should_complete")
     told = [word(control.phase), word(control.place)]
     if control.phase is Status.UNDEFINED:
-        kind = ("block_job", "completable", "changeable", "auto_finalize", "auto_dismiss")
+        kind = (
+            "block_job",
+            "completable",
+            "changeable",
+            "mirrors",
+            "auto_finalize",
+            "auto_dismiss",
+        )
         return ", ".join([word(control.phase), *(name for name in kind if getattr(control, name))])
     told += [name for name in (*flags, "prepared") if getattr(control, name)]
     if control.io_status is not IoStatus.OK:

@@ -28,6 +28,8 @@ _READY = {Status.READY, Status.STANDBY}
 #: who waits is cancelled with its siblings only; a group begins when all its members are created
 _NEVER_ALONE = {(Status.WAITING, Status.ABORTING)}
 _NEVER_IN_GROUPS = {(Status.UNDEFINED, Status.CREATED), (Status.CREATED, Status.NULL)}
+#: what keeps a target in step succeeds only once it is
+_NEVER_OF_MIRRORS = {(Status.RUNNING, Status.WAITING)}
 _EDGES = "each change of status that the table allows is taken"
 
 
@@ -57,13 +59,25 @@ def check_modern(
         changed = mutants_of(lifecycle)[mutant]
         rows, walk = changed.of(rows), changed.walk
     scenario = next(one for one in modern_scenarios() if one.name == model)
-    space = explore(scenario.model(rows, walk), max_states)
-    judged = judge(model, space, claimed_for(scenario.claims, release), FAIR)
+    return check_scenario(scenario, rows, walk, max_states)
+
+
+def check_scenario(
+    scenario: ModernScenario,
+    lifecycle: Lifecycle[ModernControl],
+    walk: type[Transaction],
+    max_states: int,
+) -> tuple[Row, ...]:
+    """The rows of a scenario under a release's rows, or broken ones."""
+    space = explore(scenario.model(lifecycle, walk), max_states)
+    claims = claimed_for(scenario.claims, lifecycle.profile)
+    judged = judge(scenario.name, space, claims, FAIR)
     edges = (_every_edge(scenario, space),) if scenario.takes_every_edge else ()
     found = (*judged, *edges)
-    if mutant is not None and any(row.verdict is Verdict.VIOLATED and row.trace for row in found):
+    mutated = lifecycle is not modern(lifecycle.profile) or walk is not Transaction
+    if mutated and any(row.verdict is Verdict.VIOLATED and row.trace for row in found):
         return found
-    return (*found, *refining_rows(model, space, Refinement(rows)))
+    return (*found, *refining_rows(scenario.name, space, Refinement(lifecycle)))
 
 
 def edges_of(space: Space[State]) -> set[tuple[Status, Status]]:
@@ -82,10 +96,12 @@ def edges_of(space: Space[State]) -> set[tuple[Status, Status]]:
 def _every_edge(scenario: ModernScenario, space: Space[State]) -> Row:
     """Whether every legal edge is taken that can be: only what completes is ever ready."""
     start = time.perf_counter()
-    completable = any(control.completable for controls in scenario.starts for control in controls)
-    beyond = set() if completable else _READY
+    completable = {control.completable for controls in scenario.starts for control in controls}
+    beyond = set() if True in completable else _READY
     legal = {(one, other) for one, others in LEGAL.items() for other in others}
     never = _NEVER_ALONE if scenario.is_alone else _NEVER_IN_GROUPS
+    mirrors = all(control.mirrors for controls in scenario.starts for control in controls)
+    never = never | _NEVER_OF_MIRRORS if mirrors else never
     wanted = {edge for edge in legal - never if beyond.isdisjoint(edge)}
     missing = sorted(f"{word(one)} to {word(other)}" for one, other in wanted - edges_of(space))
     trace = Trace("all states", (), f"never from {', '.join(missing)}") if missing else None

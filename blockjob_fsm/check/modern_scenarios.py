@@ -7,7 +7,7 @@ leaving out what a lone job has shown already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from blockjob_fsm.check.liveness import Fairness
@@ -109,6 +109,15 @@ def _lone_jobs() -> Iterator[ModernScenario]:
     told = ("manual", "kept", "in-step", "softly", "completes", "completes-late", "pivots", "holds")
     claims = claims_with(*told, "softly-parked", "automatic", "soft-late", "writes-block")
     yield ModernScenario("mirror", tuple((one,) for one in mirrors), claims)
+    reached = ("in-step", "softly", "softly-parked", "completes", "completes-late", "pivots")
+    unseen = ("limits-parked", "drained", "passes", *_STOPS)
+    yield ModernScenario(
+        "completable",
+        ((replace(_MIRROR, mirrors=False),),),
+        claims_with(*reached, "automatic", "soft-late", but=unseen),
+        left_out=frozenset({words.SET_SPEED, words.CHANGE, words.ERROR}),
+        most_drains=1,
+    )
 
 
 _COMMON = ("waits", "told-off", "revised")

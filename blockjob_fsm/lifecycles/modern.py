@@ -52,6 +52,7 @@ from blockjob_fsm.lifecycles.modern_words import (
     IO_DONE,
     IO_ERROR,
     IO_STATUS,
+    MIRRORS,
     PAUSE_COUNT,
     PAUSE_POINT,
     PLACE,
@@ -60,6 +61,7 @@ from blockjob_fsm.lifecycles.modern_words import (
     RESULT,
     RET,
     RETURN,
+    SHOULD_COMPLETE,
     SLEEP,
     START,
     SUBMIT,
@@ -87,6 +89,10 @@ _SUCCESS = RESULT.equals(0)
 _SOFTLY_DONE = CANCELLED & ~FORCE_CANCELLED & _SUCCESS
 _DEFERRED = "the completion is the main loop's; until it runs, the status stays what it was"
 _RESULT_KEPT = (PLACE.set(Place.RETURNED), RET.set(RESULT))
+# Whoever keeps a target in step succeeds only if guests were kept out since its last look at it.
+_MAY_RETURN = _AT_WORK & (HOLDS_DRAIN | ~MIRRORS | ~_SUCCESS)
+_MAY_HOLD = _AT_WORK & MIRRORS & ~HOLDS_DRAIN
+_KEPT_OUT = "guests are kept out from the decision to end until the end"
 
 _BIRTH = (
     Rule(
@@ -177,10 +183,18 @@ _WORK = (
     ),
     Rule(
         (HOLD_DRAIN,),
-        ACTIVE,
+        (Status.RUNNING,),
         None,
-        "guests are kept out from the decision to end until the end",
-        when=_AT_WORK & COMPLETABLE & ~HOLDS_DRAIN,
+        "a mirror that is not in step ends only because it is cancelled",
+        when=_MAY_HOLD & FORCE_CANCELLED,
+        sets=(HOLDS_DRAIN.on, _COUNTED),
+    ),
+    Rule(
+        (HOLD_DRAIN,),
+        (Status.READY,),
+        None,
+        _KEPT_OUT,
+        when=_MAY_HOLD & (SHOULD_COMPLETE | CANCELLED),
         sets=(HOLDS_DRAIN.on, _COUNTED),
     ),
     Rule(
@@ -197,7 +211,7 @@ _WORK = (
         (Status.RUNNING,),
         None,
         _DEFERRED,
-        when=_AT_WORK,
+        when=_MAY_RETURN,
         sets=_RESULT_KEPT,
         does=(DEFER,),
     ),
@@ -206,7 +220,7 @@ _WORK = (
         (Status.READY,),
         None,
         _DEFERRED,
-        when=_AT_WORK,
+        when=_MAY_RETURN,
         sets=_RESULT_KEPT,
         does=(DEFER,),
         since="6.2",
@@ -216,7 +230,7 @@ _WORK = (
         (Status.READY,),
         None,
         _DEFERRED,
-        when=_AT_WORK & ~_SOFTLY_DONE,
+        when=_MAY_RETURN & ~_SOFTLY_DONE,
         sets=_RESULT_KEPT,
         does=(DEFER,),
         until="6.2",
@@ -226,7 +240,7 @@ _WORK = (
         (Status.READY,),
         None,
         "before 6.2 a mirror that ended as softly asked took the request back itself",
-        when=_AT_WORK & _SOFTLY_DONE,
+        when=_MAY_RETURN & _SOFTLY_DONE,
         sets=(*_RESULT_KEPT, CANCELLED.off),
         does=(DEFER,),
         until="6.2",
@@ -235,15 +249,17 @@ _WORK = (
 
 
 def _sleeping(is_cancelled: Flag) -> tuple[Rule, ...]:
-    unasked = _AT_WORK & _UNPAUSED & ~is_cancelled
+    # Between its decision to end and the end a job never rests: nobody else ends its section.
+    may_rest = _AT_WORK & ~HOLDS_DRAIN
+    unasked = may_rest & _UNPAUSED & ~is_cancelled
     return (
-        Rule((SLEEP,), ACTIVE, None, "a cancelled job must not wait", when=_AT_WORK & is_cancelled),
+        Rule((SLEEP,), ACTIVE, None, "a cancelled job must not wait", when=may_rest & is_cancelled),
         Rule(
             (SLEEP,),
             ACTIVE,
             None,
             "no sleep where a pause is wanted: the pause point comes at once",
-            when=_AT_WORK & ~_UNPAUSED & ~is_cancelled,
+            when=may_rest & ~_UNPAUSED & ~is_cancelled,
             sets=(PLACE.set(Place.WOKEN),),
         ),
         Rule(

@@ -48,6 +48,7 @@ class Driver:
             block_job=self.block_job,
             completable=self.completable,
             changeable=self.changeable,
+            mirrors=self.completable,
             auto_finalize=auto_finalize or not self.block_job,
             auto_dismiss=auto_dismiss and self.block_job,
         )

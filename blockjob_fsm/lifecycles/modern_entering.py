@@ -14,7 +14,9 @@ from blockjob_fsm.lifecycles.modern_words import (
     BUSY,
     CANCEL_TIMER,
     EMIT_STATUS,
+    ENDED,
     PLACE,
+    STATUS,
     WAKE,
     Place,
     Status,
@@ -24,6 +26,8 @@ ASLEEP = PLACE.equals(Place.ASLEEP)
 IDLE = PLACE.equals(Place.IDLE)
 SUSPENDED = PLACE.among(Place.ASLEEP, Place.IDLE)
 RETURNED = PLACE.equals(Place.RETURNED)
+#: whoever drains need not wait for the job any more
+QUIESCENT = ~BUSY | STATUS.among(*ENDED)
 AWAKE = (PLACE.set(Place.WOKEN), BUSY.on)
 UNPARKED = (PLACE.set(Place.RUNNING), BUSY.on)
 

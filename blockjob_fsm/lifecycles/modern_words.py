@@ -49,8 +49,9 @@ class Place(Enum):
 class ModernControl(Control):
     """The control state. `ret` is the job's result (0 or -errno), speed is in bytes per second.
 
-    The first five flags never change: whether the job is a block job, whether its type can be asked
-    to complete and be softly cancelled, whether it can be changed, finalizes and dismisses itself.
+    The first six flags never change: whether the job is a block job, whether its type can be asked
+    to complete and be softly cancelled, whether it can be changed, whether it keeps a target in
+    step and so ends only when asked to, finalizes and dismisses itself.
     `drains` counts the drained sections of others that the job's nodes are in; its own is
     `holds_drain`.
     """
@@ -59,6 +60,7 @@ class ModernControl(Control):
     block_job: bool = True
     completable: bool = False
     changeable: bool = False
+    mirrors: bool = False
     auto_finalize: bool = True
     auto_dismiss: bool = True
     place: Place = Place.UNSTARTED
@@ -86,6 +88,7 @@ STATUS = Choice("phase", Status)
 BLOCK_JOB = Flag("block_job")
 COMPLETABLE = Flag("completable")
 CHANGEABLE = Flag("changeable")
+MIRRORS = Flag("mirrors")
 AUTO_FINALIZE = Flag("auto_finalize")
 AUTO_DISMISS = Flag("auto_dismiss")
 PLACE = Choice("place", Place)
@@ -107,6 +110,7 @@ VARIABLES: tuple[Variable, ...] = (
     BLOCK_JOB,
     COMPLETABLE,
     CHANGEABLE,
+    MIRRORS,
     AUTO_FINALIZE,
     AUTO_DISMISS,
     PLACE,

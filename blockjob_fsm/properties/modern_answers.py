@@ -35,9 +35,11 @@ from blockjob_fsm.lifecycles.modern_words import (
     HOLDS_DRAIN,
     IN_STEP,
     IO_DONE,
+    MIRRORS,
     NEW_SPEED,
     PAUSE,
     PAUSE_POINT,
+    RESULT,
     RESUME,
     RETURN,
     SET_SPEED,
@@ -53,7 +55,7 @@ from blockjob_fsm.lifecycles.modern_words import (
     Place,
     Status,
 )
-from blockjob_fsm.properties.modern_states import CHANGING, at_place, in_status
+from blockjob_fsm.properties.modern_states import ASKED_TO_END, CHANGING, at_place, in_status
 from blockjob_fsm.properties.words import Accepts, Answered, Property, Refuses, Sometimes
 
 _IS_THERE = in_status(*THERE)
@@ -224,9 +226,25 @@ _TAKEN: tuple[Property, ...] = (
     ),
     Accepts(
         name="body",
-        claim="a body that runs may do I/O, sleep, fail and return",
-        events=(SUBMIT, SLEEP, ERROR, RETURN),
+        claim="a body that runs may do I/O and fail",
+        events=(SUBMIT, ERROR),
         when=in_status(*ACTIVE) & at_place(Place.RUNNING),
+        witness="starts",
+    ),
+    Accepts(
+        name="sleeps-anywhere",
+        claim="a body that runs and holds no section may sleep",
+        events=(SLEEP,),
+        when=in_status(*ACTIVE) & at_place(Place.RUNNING) & ~HOLDS_DRAIN,
+        witness="starts",
+    ),
+    Accepts(
+        name="returns-anywhere",
+        claim="a body that runs may return: a mirror as a success only in its section",
+        events=(RETURN,),
+        when=in_status(*ACTIVE)
+        & at_place(Place.RUNNING)
+        & (HOLDS_DRAIN | ~MIRRORS | ~RESULT.equals(0)),
         witness="starts",
     ),
     Accepts(
@@ -238,9 +256,9 @@ _TAKEN: tuple[Property, ...] = (
     ),
     Accepts(
         name="holds-drain",
-        claim="a mirror that runs and holds no section can begin one",
+        claim="a mirror that runs and has been asked to end can begin its section",
         events=(HOLD_DRAIN,),
-        when=in_status(*ACTIVE) & at_place(Place.RUNNING) & COMPLETABLE & ~HOLDS_DRAIN,
+        when=ASKED_TO_END & at_place(Place.RUNNING) & MIRRORS & ~HOLDS_DRAIN,
         witness="holds",
     ),
     Accepts(

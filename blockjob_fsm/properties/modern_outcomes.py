@@ -29,8 +29,10 @@ from blockjob_fsm.lifecycles.modern_words import (
     ERROR,
     EVENTS,
     FORCE_CANCELLED,
+    HOLD_DRAIN,
     HOLDS_DRAIN,
     IO_STATUS,
+    MIRRORS,
     PAUSE,
     PAUSE_COUNT,
     PAUSE_POINT,
@@ -41,6 +43,7 @@ from blockjob_fsm.lifecycles.modern_words import (
     RESULT,
     RESUME,
     RET,
+    RETURN,
     SHOULD_COMPLETE,
     SIBLING_CANCEL,
     SLEEP,
@@ -53,6 +56,7 @@ from blockjob_fsm.lifecycles.modern_words import (
     Status,
 )
 from blockjob_fsm.properties.modern_states import (
+    ASKED_TO_END,
     BEFORE_SPLIT,
     CHANGING,
     RETURNED,
@@ -312,6 +316,21 @@ _ENDS: tuple[Property, ...] = (
         before=HOLDS_DRAIN,
         after=HOLDS_DRAIN,
         never=(UNDRAIN,),
+        witness="holds",
+    ),
+    AlwaysStep(
+        name="36-ends",
+        claim="a mirror succeeds only while guests are kept out",
+        events=(RETURN,),
+        before=MIRRORS & RESULT.equals(0),
+        after=HOLDS_DRAIN,
+        witness="holds",
+    ),
+    AlwaysStep(
+        name="36-asked",
+        claim="a mirror ends only if somebody has asked for it",
+        events=(HOLD_DRAIN,),
+        after=ASKED_TO_END,
         witness="holds",
     ),
     AlwaysStep(

@@ -74,6 +74,10 @@ SOFTLY = CANCELLED & ~FORCE_CANCELLED
 VISIBLE = BLOCK_JOB & ~UNSTARTED
 CONCLUDED = in_status(Status.CONCLUDED, Status.NULL)
 FAILED = ~IO_STATUS.equals(IoStatus.OK)
+#: somebody wants a mirror to end as it is: cancelled with force, or in step and asked
+ASKED_TO_END = in_status(Status.RUNNING) & FORCE_CANCELLED | in_status(Status.READY) & (
+    SHOULD_COMPLETE | CANCELLED
+)
 
 
 def _one_more_if(guard: Guard, count: Term) -> Term:
@@ -247,6 +251,12 @@ _ENDS: tuple[Property, ...] = (
         name="36-held",
         claim="a job that is over holds no section",
         holds=implies(CONCLUDED, ~HOLDS_DRAIN),
+        witness="holds",
+    ),
+    Always(
+        name="36-no-rest",
+        claim="a job that holds a section neither sleeps nor parks: nobody else would end it",
+        holds=implies(HOLDS_DRAIN, ~at_place(Place.ASLEEP, Place.IDLE, Place.WOKEN, Place.PARKED)),
         witness="holds",
     ),
     Always(

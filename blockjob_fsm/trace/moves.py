@@ -15,9 +15,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Flag, auto
+from itertools import product
 from typing import TypeAlias
 
-from blockjob_fsm.declaration import Event, Lifecycle, Output, Refused, Stepped, step
+from blockjob_fsm.declaration import Actor, Event, Lifecycle, Output, Refused, Stepped, step
 from blockjob_fsm.errno_text import errno_text
 from blockjob_fsm.error_action import choose_action, io_status_of
 from blockjob_fsm.events import (
@@ -28,8 +29,9 @@ from blockjob_fsm.events import (
     BlockJobReady,
     JobStatusChange,
 )
-from blockjob_fsm.guards import word
+from blockjob_fsm.guards import Value, word
 from blockjob_fsm.lifecycles import modern_words as words
+from blockjob_fsm.lifecycles.modern_entering import QUIESCENT
 from blockjob_fsm.lifecycles.modern_words import ModernControl, Place, Status
 from blockjob_fsm.trace.creation import JobKind
 
@@ -50,19 +52,10 @@ FAILURES = (-errno_codes.EIO, -errno_codes.ENOSPC, -errno_codes.EPROTO)
 ANY_TEXT = FAILURES[-1]
 _ERRNOS = (errno_codes.EIO, errno_codes.ENOSPC)
 
-_OWN_STEPS = (
-    words.SUBMIT(),
-    words.IO_DONE(),
-    words.SLEEP(True),
-    words.SLEEP(False),
-    words.TIMER(),
-    words.PAUSE_POINT(),
-    words.IN_STEP(),
-    words.DROP_DRAIN(),
-    *(words.RETURN(result) for result in FAILURES),
-)
-#: between its decision to end and the end a job neither sleeps nor pauses
-_NOT_WHILE_HOLDING = (words.SLEEP, words.PAUSE_POINT)
+#: the values that steps are tried with; an error's come from the job's policies instead
+_VALUES: dict[str, tuple[Value, ...]] = {"result": (0, *FAILURES), "timed": (True, False)}
+#: answers of the world to what the job has asked for: its rows know whether it has
+_ANSWERS = (words.IO_DONE, words.TIMER, words.COMPLETION)
 _TOLD = (words.ABORT_ALL, words.FINALIZE_ALL, words.COMPLETE_NOW)
 
 
@@ -107,12 +100,16 @@ class Moves:
 
     lifecycle: Lifecycle[ModernControl]
     controls: list[ModernControl] = field(default_factory=list)
+    _own: tuple[Event, ...] = field(init=False)
     _numbers: dict[ModernControl, int] = field(default_factory=dict)
     _closures: dict[tuple[States, JobKind, Going], States] = field(default_factory=dict)
     _branches: dict[tuple[States, JobKind, Going], Branches] = field(default_factory=dict)
     _next: dict[tuple[int, JobKind, Going], tuple[tuple[Result, int], ...]] = field(
         default_factory=dict
     )
+
+    def __post_init__(self) -> None:
+        self._own = tuple(_own_steps(self.lifecycle))
 
     def number(self, control: ModernControl) -> int:
         """The control state's number."""
@@ -189,8 +186,9 @@ class Moves:
     def _offers(
         self, control: ModernControl, kind: JobKind, going: Going
     ) -> Iterator[tuple[Event, str]]:
-        for event in (*_of_the_job(control), *self._of_the_world(control, kind, going)):
-            if not (control.holds_drain and event.kind in _NOT_WHILE_HOLDING):
+        for event in (*self._own, *self._of_the_world(control, kind, going)):
+            # What never started completes when its transaction says so.
+            if event.kind is not words.COMPLETION or control.place is not Place.UNSTARTED:
                 yield event, ""
         for operation, policy in kind.policies:
             for code in _ERRNOS:
@@ -201,7 +199,7 @@ class Moves:
         if Going.DRAINS in going:
             if not control.drains:
                 yield words.DRAIN_BEGIN()
-            elif _is_quiescent(control):
+            elif QUIESCENT.holds(control, ()):
                 yield words.DRAIN_END()
         if Going.CREATES in going:
             yield words.CREATE()
@@ -225,22 +223,12 @@ def result_of(
     return Result(tuple(filter(None, sent)), told, control.phase, control.prepared)
 
 
-def _of_the_job(control: ModernControl) -> Iterator[Event]:
-    yield from _OWN_STEPS
-    if control.place is not Place.UNSTARTED:
-        yield words.COMPLETION()
-    if not control.completable:
-        yield words.RETURN(0)
-    elif control.force_cancelled or (
-        control.synced and (control.should_complete or control.cancelled)
-    ):
-        # A mirror ends because it was asked to, and keeps guests out from then on.
-        yield words.RETURN(0) if control.holds_drain else words.HOLD_DRAIN()
-
-
-def _is_quiescent(control: ModernControl) -> bool:
-    """Whether whoever drains need not wait for the job any more."""
-    return not control.busy or control.force_cancelled or control.phase in words.ENDED
+def _own_steps(lifecycle: Lifecycle[ModernControl]) -> Iterator[Event]:
+    """Every step that a job, or the world for it, may try at any time."""
+    for kind in lifecycle.events:
+        of_the_job = kind.actor is Actor.JOB and kind is not words.ERROR
+        if of_the_job or kind in _ANSWERS:
+            yield from (kind(*some) for some in product(*(_VALUES[a.name] for a in kind.arguments)))
 
 
 def _unseen(control: ModernControl) -> Result:

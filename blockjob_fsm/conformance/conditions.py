@@ -16,13 +16,21 @@ from typing import Any
 
 from blockjob_fsm.command_forms import COMMAND_FORMS
 from blockjob_fsm.conformance.subject import Arguments
+from blockjob_fsm.lifecycles.modern_drivers import ACTIVE_COMMIT, BACKUP, COMMIT, MIRROR, STREAM
 
 Command = tuple[str, Arguments]
 JOB = "j0"
 #: no command of QMP, but what a guest does: its arguments are those of `Subject.guest_write`
 GUEST_WRITE = "guest-write"
-_KINDS = ("mirror", "backup", "stream", "commit", "active")
-_COMPLETABLE = ("mirror", "active")
+_DRIVERS = {
+    "mirror": MIRROR,
+    "backup": BACKUP,
+    "stream": STREAM,
+    "commit": COMMIT,
+    "active": ACTIVE_COMMIT,
+}
+_KINDS = tuple(_DRIVERS)
+_COMPLETABLE = tuple(kind for kind, driver in _DRIVERS.items() if driver.completable)
 #: one request at a time
 _SMALL = {"x-perf": {"max-chunk": 65536, "max-workers": 1, "use-copy-range": False}}
 _MIRRORED = {"granularity": 65536, "buf-size": 65536}
@@ -302,7 +310,8 @@ def _start(kind: str, options: Arguments | None = None) -> Command:
 
 
 def _policy(kind: str, policy: str) -> Arguments:
-    return {"on-source-error" if kind in ("mirror", "backup") else "on-error": policy}
+    """The policy of reads, under the name that the kind's command has for it."""
+    return {dict(_DRIVERS[kind].policies)["read"]: policy}
 
 
 def _backup(job: str, pair: str, options: Arguments) -> Arguments:

@@ -10,7 +10,7 @@ allows, its followers. A step is
 
     a classic step   a follower takes the same event, by the rows of QEMU 1.3, into an image of the
                      new state; it answers the verb alike, and sends the same events of block jobs
-    a stutter        the event is the job's or the world's, and the follower stays as it is
+    a stutter        the event is not a verb that 1.3 has, and the follower stays as it is
     a difference     one of the named rows in `differences` says what it is like instead
     unexplained      a mistake of the rows, or a difference that nobody has named
 
@@ -249,8 +249,10 @@ def _explained(
     taken: Stepped[ModernControl],
 ) -> set[ClassicControl]:
     """Where a difference takes the followers; nowhere if it sends other events than the step."""
-    first = {one.variable.name: one.term.value(before, event.values) for one in difference.first}
-    then = {one.variable.name: one.term.value(before, event.values) for one in difference.sets}
+    first, then = (
+        {one.variable.name: one.term.value(before, event.values) for one in some}
+        for some in (difference.first, difference.sets)
+    )
     usual = WORDS.get(event.kind) or _STUTTERS
     told = _told(taken.outputs)
     started = frozenset(_with(one, first) for one in followers) if first else followers
@@ -258,7 +260,7 @@ def _explained(
         _with(ran.state, then)
         for word in (usual if difference.like is None else (difference.like,))
         for ran in _run(started, word, event.values, taken.state.ret)
-        if difference.mute or ran.told == told
+        if (not told if difference.mute else told == ran.told)
     }
 
 

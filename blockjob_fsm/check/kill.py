@@ -6,20 +6,24 @@ these lead to: the rest is the same as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeVar
 
 from blockjob_fsm.check.contract import breach
 from blockjob_fsm.check.control import ControlModel, Place
 from blockjob_fsm.check.judge import Found, judge_state, judge_step
 from blockjob_fsm.check.mutants import Mutant
-from blockjob_fsm.check.space import Move, Space, explore
+from blockjob_fsm.check.space import Model, Move, Space, explore
 from blockjob_fsm.declaration import Event, Lifecycle, Row
 from blockjob_fsm.guards import Control
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
 from blockjob_fsm.properties import Always, LeadsTo, Never, Property, Sometimes
 from blockjob_fsm.wellformed import MalformedLifecycle, load
+
+N = TypeVar("N", bound=Hashable)
 
 CONTRACT = "contract"
 
@@ -64,7 +68,7 @@ class Killer:
         """Who notices this mutant of the rows."""
         model, differing = self._held_against(mutant)
         by = self._noticed(model, differing) if differing else None
-        malformed = by is None and _is_malformed(model.lifecycle)
+        malformed = by is None and is_malformed(model.lifecycle)
         return Killed(mutant.name, by, malformed, len(differing))
 
     def broken(self, mutant: Mutant) -> tuple[str, ...]:
@@ -74,14 +78,7 @@ class Killer:
 
     def _held_against(self, mutant: Mutant) -> tuple[ControlModel, Steps]:
         model = ControlModel(mutant.of(self.lifecycle))
-        before: set[Row] = {*self.lifecycle.rules, *self.lifecycle.refusals}
-        after: set[Row] = {*mutant.rules, *mutant.refusals}
-        places = {
-            (str(kind), phase)
-            for row in before ^ after
-            for kind in row.events
-            for phase in row.phases
-        }
+        places = changed_places(self.lifecycle, model.lifecycle)
         return model, list(self._differing(model, places))
 
     def _differing(
@@ -91,7 +88,7 @@ class Killer:
         for kind, phase in sorted(places, key=str):
             for state, event, move in self._moves.get((kind, phase), ()):
                 changed = model.move(state, event, move.label)
-                if _outcome(changed) != _outcome(move):
+                if outcome(changed) != outcome(move):
                     yield state, changed
 
     def _noticed(self, model: ControlModel, differing: Steps) -> str:
@@ -102,18 +99,8 @@ class Killer:
         return found or self._by_contract(model, differing)
 
     def _broken(self, steps: Steps) -> Iterator[str]:
-        views: dict[Control, Place] = {m.after.control: m.after for _, m in steps}
-        for claim in self.claims:
-            if isinstance(claim, Sometimes | LeadsTo):
-                continue
-            found: Found[Place] = Found(claim)
-            if isinstance(claim, Always | Never):
-                for view, place in views.items():
-                    judge_state(found, place, view)
-            else:
-                _judge_steps(found, steps)
-            if not found.open:
-                yield claim.name
+        model = ControlModel(self.lifecycle)
+        return broken(model, self.claims, steps)
 
     def _by_contract(self, model: ControlModel, differing: Steps) -> str:
         profile = model.lifecycle.profile
@@ -123,33 +110,71 @@ class Killer:
 
     def _beyond(self, model: ControlModel, differing: Steps) -> Iterator[tuple[Place, Move[Place]]]:
         """Every move from the states that only the mutant reaches."""
-        known = set(self._space.index)
-        todo = [move.after for _, move in differing]
-        while todo:
-            state = todo.pop(0)
-            if state in known:
-                continue
-            known.add(state)
-            for move in model.moves(state):
-                yield state, move
-                todo.append(move.after)
+        return beyond(model, self._space.index, differing)
 
 
-def _judge_steps(found: Found[Place], steps: Steps) -> None:
-    claim = found.claim
-    kinds = {str(kind) for kind in getattr(claim, "events", ())}
+def beyond(
+    model: Model[N], known: Container[N], steps: list[tuple[N, Move[N]]], most: int | None = None
+) -> Iterator[tuple[N, Move[N]]]:
+    """Every move from what steps lead to beyond known states, or from the nearest of it."""
+    seen: set[N] = set()
+    todo = deque(move.after for _, move in steps)
+    while todo and most != 0:
+        state = todo.popleft()
+        if state in seen or state in known:
+            continue
+        seen.add(state)
+        most = None if most is None else most - 1
+        for move in model.moves(state):
+            yield state, move
+            todo.append(move.after)
+
+
+def broken(
+    model: Model[N], claims: Iterable[Property], steps: list[tuple[N, Move[N]]]
+) -> Iterator[str]:
+    """The names of the claims, but those about the future, that these steps break."""
+    reached: dict[Hashable, N] = {}
+    of_kind: dict[str, list[tuple[N, Move[N]]]] = {}
+    for step in steps:
+        after = step[1].after
+        reached.setdefault(model.key(after), after)
+        of_kind.setdefault(step[1].kind, []).append(step)
+    for claim in claims:
+        found: Found[N] = Found(claim)
+        if isinstance(claim, Always | Never):
+            for state in reached.values():
+                judge_state(found, state, model.view(state))
+        elif not isinstance(claim, Sometimes | LeadsTo):
+            kinds = [str(kind) for kind in claim.events] or list(of_kind)
+            _judge_steps(found, model, (step for kind in kinds for step in of_kind.get(kind, ())))
+        if not found.open:
+            yield claim.name
+
+
+def _judge_steps(found: Found[N], model: Model[N], steps: Iterable[tuple[N, Move[N]]]) -> None:
     for state, move in steps:
-        if found.open and (not kinds or move.kind in kinds):
-            judge_step(found, state, state.control, move, move.after.control)
+        if found.open:
+            judge_step(found, state, model.view(state), move, model.view(move.after))
 
 
-def _outcome(move: Move[Place]) -> tuple[object, ...]:
+def changed_places(before: Lifecycle[Control], after: Lifecycle[Control]) -> set[tuple[str, Enum]]:
+    """The events, by name, and the phases that the rows differ about."""
+    old: set[Row] = {*before.rules, *before.refusals}
+    new: set[Row] = {*after.rules, *after.refusals}
+    rows = old ^ new
+    return {(str(kind), phase) for row in rows for kind in row.events for phase in row.phases}
+
+
+def outcome(move: Move[N]) -> tuple[object, ...]:
+    """What tells a step from another one in its place: what follows, or how it is refused."""
     refusal = None if move.refused is None else move.refused.refusal
     answer = None if refusal is None else (refusal.error, refusal.subject)
     return move.after, move.outputs, move.refused is None, answer
 
 
-def _is_malformed(lifecycle: Lifecycle[ClassicControl]) -> bool:
+def is_malformed(lifecycle: Lifecycle[Control]) -> bool:
+    """Whether rows are refused when they are loaded."""
     try:
         load(lifecycle)
     except MalformedLifecycle:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from blockjob_fsm.check import modern_changes as changes
 from blockjob_fsm.check.modern_changes import also, deaf, leading, reading, split, where, without
-from blockjob_fsm.check.mutants import Mutant, row_names
+from blockjob_fsm.check.mutants import Mutant, row_mutants
 from blockjob_fsm.declaration import EventKind, Lifecycle, Output, Refusal, Rule
 from blockjob_fsm.errors import CannotAcceptVerb
 from blockjob_fsm.guards import Assignment, Choose
@@ -77,17 +77,11 @@ class Mistake:
 
 
 def modern_mutants(lifecycle: Lifecycle[ModernControl]) -> Iterator[ModernMutant]:
-    """Every mutant of a release: the mistakes, then each row left out."""
+    """Every mutant of a release: the mistakes, then each change of one row."""
     for mistake in MISTAKES:
         yield mistake.of(lifecycle)
-    for name, row in row_names(lifecycle).items():
-        yield ModernMutant(
-            f"{name}.deleted",
-            f"without the row: {row}",
-            tuple(rule for rule in lifecycle.rules if rule is not row),
-            tuple(refusal for refusal in lifecycle.refusals if refusal is not row),
-            frozenset(map(str, row.events)),
-        )
+    for one in row_mutants(lifecycle):
+        yield ModernMutant(one.name, one.what, one.rules, one.refusals, one.events)
 
 
 def _is_at(place: Place, *added: Assignment | Output) -> changes.Change:

@@ -129,8 +129,9 @@ _QUIET = (*_LONE, *_STOPS, "passes", *_PAUSES)
 def _groups() -> Iterator[ModernScenario]:
     for watched, who in enumerate(("newest", "oldest")):
         yield from _pairs(watched, who)
-    mirrored = _quietly(*_COMMON, "in-step", "holds")
-    yield _group("pair-mirror", ((_MIRROR, _AUTO),), mirrored, _UNPAUSED, 0)
+    unseen = (*_LONE, *_STOPS, "passes")
+    mirrored = claims_with(*_COMMON, "in-step", "holds", "kicked", but=unseen, dutiful=True)
+    yield _group("pair-mirror", ((_MIRROR, _AUTO),), mirrored, _UNLIMITED | {words.ERROR}, 0)
     three = _UNPAUSED | {words.SUBMIT, words.IO_DONE}
     trio = claims_with(*_COMMON, but=(*_QUIET, "does-io"), dutiful=True)
     yield _group("trio", ((_AUTO, _AUTO, _MANUAL),), trio, three, 1)

@@ -205,9 +205,8 @@ def failing(is_cancelled: Flag) -> tuple[Rule, ...]:
             (CONCLUDE,),
             (Status.ABORTING,),
             Status.CONCLUDED,
-            "no event for what never started, or is no block job",
+            "no event for what never started, or is no block job; neither ever holds a section",
             when=~_VISIBLE,
-            sets=_DROPPED,
-            does=(*_ENDS_BADLY, EMIT_STATUS),
+            does=(ABORT, CLEAN, CALL_BACK, EMIT_STATUS),
         ),
     )

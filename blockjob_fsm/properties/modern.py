@@ -6,13 +6,14 @@ A claim is made of a model that can reach the claim's witness; a model says whic
 from __future__ import annotations
 
 from blockjob_fsm.properties.modern_answers import ANSWER_WITNESSES, ANSWERS
+from blockjob_fsm.properties.modern_effects import EFFECTS
 from blockjob_fsm.properties.modern_groups import ATOMIC, ENDING, GROUP_WITNESSES, KIND_WITNESSES
 from blockjob_fsm.properties.modern_outcomes import OUTCOMES
 from blockjob_fsm.properties.modern_states import LIVENESS, STATES, WITNESSES
 from blockjob_fsm.properties.modern_steps import STEP_WITNESSES, STEPS
 from blockjob_fsm.properties.words import Property, Sometimes
 
-_CLAIMS: tuple[Property, ...] = (*STATES, *STEPS, *OUTCOMES, *ANSWERS, *ATOMIC)
+_CLAIMS: tuple[Property, ...] = (*STATES, *STEPS, *EFFECTS, *OUTCOMES, *ANSWERS, *ATOMIC)
 _OF_ALL: tuple[Property, ...] = (*WITNESSES, *STEP_WITNESSES, *ANSWER_WITNESSES)
 _OF_SOME: tuple[Property, ...] = (*KIND_WITNESSES, *GROUP_WITNESSES)
 MODERN_PROPERTIES: tuple[Property, ...] = (*(*_CLAIMS, *LIVENESS, *ENDING), *(*_OF_ALL, *_OF_SOME))

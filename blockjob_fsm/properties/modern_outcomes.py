@@ -328,10 +328,10 @@ _ENDS: tuple[Property, ...] = (
     ),
     AlwaysStep(
         name="36-asked",
-        claim="a mirror ends only if somebody has asked for it",
+        claim="only a mirror takes a section of its own, and only if it is asked to end",
         events=(HOLD_DRAIN,),
-        after=ASKED_TO_END,
-        witness="holds",
+        after=ASKED_TO_END & MIRRORS,
+        witness="starts",
     ),
     AlwaysStep(
         name="36-dropped",

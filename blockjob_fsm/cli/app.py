@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from blockjob_fsm.cli import options
 from blockjob_fsm.cli.commit import CommitOrder
 from blockjob_fsm.cli.commit import commit as run_commit
 from blockjob_fsm.cli.conform import conform as run_conform
+from blockjob_fsm.cli.conform import play_script
 from blockjob_fsm.cli.copies import Order, copy
 from blockjob_fsm.cli.copying import BackingUp, Mirroring
 from blockjob_fsm.cli.demo import demo as run_demo
@@ -325,21 +327,31 @@ def conform(
         bool, typer.Option("--qemu", help="Compare with the installed qemu-storage-daemon.")
     ] = False,
     sequences: Annotated[int, typer.Option(min=1, help="How many random sessions.")] = 150,
-    seed: Annotated[int, typer.Option(min=0, help="The first one's seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="What they are drawn from.")] = 0,
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Ask every verb in every condition instead.")
     ] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write a differing session there.")
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option(help="Play this session instead of random ones; - is stdin.")
+    ] = None,
     print_as: PrintOption = Print.TEXT,
 ) -> int:
     """Play random sessions of QMP commands to our jobs and to the real QEMU, and compare.
 
-    The exit status is 1 at the first difference, which is told as a session as short as it gets.
+    The exit status is 1 at the first difference, which is told as a shell script as short as it
+    gets; --script plays one again.
     """
     if not qemu:
         raise Problem("conform: says nothing of whom to compare with: give --qemu")
+    as_json = print_as is Print.JSON
     if matrix:
-        return compare_matrix(as_json=print_as is Print.JSON)
-    return run_conform(sequences=sequences, seed=seed, as_json=print_as is Print.JSON)
+        return compare_matrix(as_json=as_json)
+    if script is not None:
+        return play_script(script, as_json=as_json)
+    return run_conform(sequences=sequences, seed=seed, output=output, as_json=as_json)
 
 
 def run(argv: Sequence[str] | None = None) -> int:

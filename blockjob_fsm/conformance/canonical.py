@@ -1,9 +1,8 @@
-"""What is compared of two sessions, and what QEMU does not promise and is left out.
+"""What is compared of two sessions. What QEMU does not promise is taken out: see `left_out`.
 
-    byte counts     only whether nothing, a part or all is done: they depend on request sizes
-    busy            true while a request is under way, which depends on the disk
-    repetitions     of an ignored error only the first after each change of status counts, since a
-                    disk that always fails is asked as often as it can answer
+    byte counts     only whether nothing, a part or all is done
+    busy            gone
+    repetitions     of an ignored error only the first after each change of status counts
     interleaving    of the events of different jobs, and of events with the reply of their command
 
 Everything else must be equal.

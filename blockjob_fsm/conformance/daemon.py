@@ -33,14 +33,21 @@ class QmpRefusal(Exception):
         self.description: str = error["desc"]
 
 
+class HungUp(ConnectionError):
+    """The daemon has ended, which it does when asked, or crashed."""
+
+
 class Qsd:
     """One daemon, from its start to `close`; `nodes` are what `blockdev-add` takes.
+
+    A command that is not answered for `patience_s` seconds raises TimeoutError.
 
     `events` holds what came and nobody waited for, oldest first.
     """
 
-    def __init__(self, *nodes: Message) -> None:
+    def __init__(self, *nodes: Message, patience_s: float = PATIENCE_S) -> None:
         self.events: list[Message] = []
+        self._patience_s = patience_s
         self._unread = bytearray()
         with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
             path = str(Path(folder, "qmp"))
@@ -67,7 +74,7 @@ class Qsd:
         request = json.dumps({"execute": command, "arguments": named})
         self._connection.sendall(request.encode())
         while True:
-            message = self._read(PATIENCE_S)
+            message = self._read(self._patience_s)
             if "event" in message:
                 self.events.append(message)
             elif "error" in message:
@@ -93,6 +100,12 @@ class Qsd:
         """What came and nobody waited for, oldest first; it is forgotten here."""
         events, self.events = self.events, []
         return events
+
+    def hear_out(self) -> None:
+        """Take in what a daemon that was asked to quit has still to say."""
+        with suppress(HungUp):
+            self.listen(PATIENCE_S)
+        self._process.wait(PATIENCE_S)
 
     def cpu_seconds(self) -> float:
         """Processor time that all threads of the daemon have had."""
@@ -172,7 +185,8 @@ class Qsd:
         self._connection.settimeout(timeout_s)
         while b"\n" not in self._unread:
             received = self._connection.recv(1 << 16)
-            assert received, "the daemon hung up"
+            if not received:
+                raise HungUp("the daemon hung up")
             self._unread += received
         line, _, self._unread = self._unread.partition(b"\n")
         message: Message = json.loads(line)

@@ -8,6 +8,7 @@ recorded sessions hold a job too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from blockjob_fsm.bodies.stream import Stream
 from blockjob_fsm.clock import ManualClock
 from blockjob_fsm.command_forms import COMMAND_FORMS, CommandForm
 from blockjob_fsm.conformance.arguments import Refusal, policy, sync
+from blockjob_fsm.conformance.drained import drained
 from blockjob_fsm.conformance.nodes import Node, Nodes, Unsupported
 from blockjob_fsm.conformance.subject import Arguments, Reply
 from blockjob_fsm.declaration import has_release
@@ -118,8 +120,9 @@ class Ours:
 
     def query(self) -> tuple[list[Reply], list[Reply]]:
         """What query-jobs and query-block-jobs answer."""
-        known = [known.job for known in self._jobs if not known.is_gone]
-        return [job.query().to_qmp() for job in known], [job.query_block_job() for job in known]
+        known = self._there()
+        block_jobs = [job.query_block_job() for job in known if job.control.block_job]
+        return [job.query().to_qmp() for job in known], block_jobs
 
     def close(self) -> None:
         """End every job."""
@@ -133,9 +136,9 @@ class Ours:
         if problem is not None:
             raise Refusal(problem)
         job_id = arguments[form.member]
-        for known in self._jobs:
-            if known.job.id == job_id and not known.is_gone:
-                known.job.verb(form.event(arguments))
+        for job in self._there():
+            if job.id == job_id and (job.control.block_job or not form.block_jobs_only):
+                job.verb(form.event(arguments))
                 return
         raise form.not_found(job_id)
 
@@ -157,7 +160,7 @@ class Ours:
         self._create(MIRROR, source, target, body, operations, arguments).start()
 
     def _blockdev_backup(self, arguments: Arguments) -> None:
-        with _Drained(self):
+        with self._drained():
             self._backup(arguments, None).start()
 
     def _backup(self, arguments: Arguments, group: LiveGroup | None) -> ModernBlockJob:
@@ -219,19 +222,24 @@ class Ours:
         grouped = arguments.get("properties", {}).get("completion-mode") == "grouped"
         group = self._group() if grouped else None
         made: list[ModernBlockJob] = []
-        with _Drained(self):
-            for action in arguments["actions"]:
-                if action["type"] != "blockdev-backup":
-                    raise Unsupported(f"transaction of {action['type']}")
-                try:
-                    made.append(self._backup(action["data"], group))
-                except QmpError:
-                    for job in reversed(made):
-                        if job.status is Status.CREATED:
-                            job.cancel()
-                    raise
+        with self._drained():
+            try:
+                for action in arguments["actions"]:
+                    self._act(action, group, made)
+            except QmpError:
+                for job in reversed(made):
+                    if job.status is Status.CREATED:
+                        job.cancel()
+                raise
             for job in made:
                 job.start()
+
+    def _act(self, action: Arguments, group: LiveGroup | None, made: list[ModernBlockJob]) -> None:
+        if action["type"] == "abort":
+            raise Refusal("Transaction aborted using Abort action")
+        if action["type"] != "blockdev-backup":
+            raise Unsupported(f"transaction of {action['type']}")
+        made.append(self._backup(action["data"], group))
 
     def _create(
         self,
@@ -285,7 +293,7 @@ class Ours:
 
     def _quit(self, _: Arguments) -> None:
         self._nodes.lift_limits()
-        with _Drained(self):
+        with self._drained():
             self.settle()
         for known in list(self._jobs):
             if not known.is_gone:
@@ -306,10 +314,15 @@ class Ours:
             node.drive = Drive(name, node.device)
         return node
 
+    def _drained(self) -> AbstractContextManager[None]:
+        return drained(self._there, self._nodes, self.settle)
+
+    def _there(self) -> list[ModernBlockJob]:
+        return [known.job for known in self._jobs if not known.is_gone]
+
     def _bounce(self, *nodes: Node) -> None:
         """A drained section of these nodes and no others, inside one of all."""
-        jobs = [k.job for k in self._jobs if not k.is_gone]
-        for job in jobs:
+        for job in self._there():
             # The one of all nodes is over for a moment: this is what its end and begin show.
             if any(job.device is node.drive or self._is_target(job, node) for node in nodes):
                 job.drain_end()
@@ -369,24 +382,3 @@ class _Stream(StreamOperations):
         if isinstance(request, GetLength) and top is not None and top.backing is None:
             return Length(0)
         return super().answer(request, stop)
-
-
-class _Drained:
-    """All nodes in a drained section: each job there is parks, or is waited for."""
-
-    def __init__(self, subject: Ours) -> None:
-        self._subject = subject
-        self._jobs: list[ModernBlockJob] = []
-
-    def __enter__(self) -> None:
-        self._jobs = [known.job for known in self._subject._jobs if not known.is_gone]
-        for job in self._jobs:
-            job.drain_begin()
-        self._subject._nodes.let_go()
-        self._subject.settle()
-
-    def __exit__(self, *_: object) -> None:
-        self._subject.settle()
-        for known in self._subject._jobs:
-            if known.job.control.drains and not known.is_gone:
-                known.job.drain_end()

@@ -19,6 +19,8 @@ RESTLESS_S = 5.0
 #: a mirror in step sleeps for 0.1 s between two looks
 IDLE_S = 0.25
 NBD_SOCKET = "nbd"
+#: a daemon that does not answer for so long hangs, which is a difference like any other
+ANSWER_S = 10.0
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -27,21 +29,29 @@ class Theirs:
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="blockjob-", dir=_memory())
-        _make_images(Path(self._folder.name))
-        self._daemon = Qsd()
+        make_images(Path(self._folder.name))
+        self._daemon = Qsd(patience_s=ANSWER_S)
+        self._is_over = False
 
     def execute(self, command: str, arguments: Arguments) -> Reply:
         """The reply: {"return": ...} or {"error": {class, desc}}."""
         text = json.dumps(arguments).replace("@DIR@", self._folder.name)
         try:
-            return {"return": self._daemon.execute(command, **json.loads(text))}
+            reply = {"return": self._daemon.execute(command, **json.loads(text))}
         except QmpRefusal as refused:
-            error = {"class": refused.error_class, "desc": refused.description}
-            return {"error": error}
+            return {"error": {"class": refused.error_class, "desc": refused.description}}
+        except TimeoutError:
+            self._is_over = True
+            return {"error": {"class": "Hang", "desc": f"no answer for {ANSWER_S} s"}}
+        if command == "quit":
+            self._daemon.hear_out()
+            self._is_over = True
+        return reply
 
     def settle(self) -> None:
         """Wait until nothing happens any more by itself, but what a limit lets happen in hours."""
-        self._daemon.rest(RESTLESS_S)
+        if not self._is_over:
+            self._daemon.rest(RESTLESS_S)
 
     def guest_write(self, node: str, offset: int, length: int) -> None:
         """Write to an exported node, and give a mirror the time to see that it is out of step."""
@@ -56,7 +66,11 @@ class Theirs:
 
     def query(self) -> tuple[list[Reply], list[Reply]]:
         """What query-jobs and query-block-jobs answer."""
-        jobs: list[Any] = self._daemon.execute("query-jobs")
+        if self._is_over:
+            return [], []
+        jobs: list[Any] = json.loads(
+            json.dumps(self._daemon.execute("query-jobs")).replace(self._folder.name, "@DIR@")
+        )
         block_jobs: list[Any] = self._daemon.execute("query-block-jobs")
         return jobs, block_jobs
 
@@ -66,7 +80,8 @@ class Theirs:
         self._folder.cleanup()
 
 
-def _make_images(folder: Path) -> None:
+def make_images(folder: Path) -> None:
+    """The images that sessions are played on; a shell script makes the same ones."""
     for number in ("", "2", "3"):
         (folder / f"src{number}.raw").write_bytes(b"s" * IMAGE_BYTES)
         with (folder / f"dst{number}.raw").open("wb") as target:

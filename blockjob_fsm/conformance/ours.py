@@ -44,6 +44,7 @@ from blockjob_fsm.operations.mirror import MirrorOperations
 from blockjob_fsm.operations.stream import StreamOperations
 from blockjob_fsm.storage.device import chain
 from blockjob_fsm.storage.drive import Drive
+from blockjob_fsm.trace.creation import BUSY, NOT_A_ROOT
 
 CHUNK = 64 << 10
 UNIT = 512 << 10
@@ -337,8 +338,7 @@ class Ours:
         for known in self._jobs:
             if known.target is node and known.job.device.job is known.job:
                 kind = known.job.value.type
-                text = f"Node '{node.name}' is busy: block device is in use by block job: {kind}"
-                raise Refusal(text)
+                raise Refusal(BUSY.format(node.name, kind))
 
     def _refuse_in_use(self, kind: str, node: Node) -> None:
         """Refuse what the job on this node keeps out; the texts depend on who asks."""
@@ -346,9 +346,8 @@ class Ours:
         if running is None:
             return
         if kind in ("mirror", "commit"):
-            raise Refusal("Need a root block node")
-        text = "Node '{}' is busy: block device is in use by block job: {}"
-        raise Refusal(text.format(node.name, running.value.type))
+            raise Refusal(NOT_A_ROOT)
+        raise Refusal(BUSY.format(node.name, running.value.type))
 
     def _keeper(self, node: Node) -> ModernBlockJob | None:
         """The job that keeps others off a node.

@@ -68,6 +68,10 @@ DRAINING = {
     "human-monitor-command",
 }
 
+#: refusals of a node that another job is on: its name, and the job's type
+BUSY = "Node '{}' is busy: block device is in use by block job: {}"
+NOT_A_ROOT = "Need a root block node"
+
 #: refusals of creation that are no matter of the lifecycle; `...` stands for anything
 OUTSIDE = (
     "Invalid job ID '...'",
@@ -88,8 +92,8 @@ OUTSIDE = (
     "Sync mode '...' not supported",
     "Failed to find node with node-name='...'",
     "Cannot replace '...' by a node mirrored from '...', because ...",
-    "Need a root block node",
-    "Node '...' is busy: block device is in use by block job: ...",
+    NOT_A_ROOT,
+    BUSY.format("...", "..."),
     "must provide a valid bitmap name for '...' sync mode",
     "Cannot specify bitmap sync mode without a bitmap",
     "Bitmap '...' could not be found",

@@ -258,7 +258,7 @@ class _Run:
     def test_cancelled(self) -> Woken:
         """The test that follows every sleep, before anything else is done."""
         self.own(words.TEST())
-        return Woken(self.control.phase is Phase.LEAVING)
+        return Woken(self.control.leaving)
 
     def charge(self, length: int) -> Delay:
         self.limiter, ns = self.limiter.charge(-(-length // SECTOR_BYTES), self.now_ns)

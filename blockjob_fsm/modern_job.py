@@ -204,7 +204,7 @@ class _Run:
             self.own(words.SLEEP(True), Sleep(wait_ns))
         else:
             self.job = replace(self.job, sleeping=False)
-            self.answer(Woken(self.job.control.force_cancelled))
+            self.answer(Woken(self.job.control.leaving))
 
     def serve(self, request: Request) -> None:
         """Answer one request of the body, or suspend the job on it."""

@@ -121,6 +121,11 @@ class ModernMirror(Mirror):
         worked = outcome.moved * self.chunk - (max(0, end - self.length) if outcome.moved else 0)
         return replace(Mirror.moved(self, outcome, control), worked=self.worked + worked)
 
+    def counted(self, chunks: int, control: JobView) -> Self:
+        if control.leaving and self.stage is not Stage.DRAIN:
+            return self.at(Stage.CLEAN_UP)
+        return Mirror.counted(self, chunks, control)
+
     def pace(self, control: JobView) -> Self:
         paced = Mirror.pace(self, control)
         return replace(paced, stage=Stage.SLEEP, delay_ns=0) if paced.stage is Stage.COPY else paced
@@ -131,4 +136,7 @@ class ModernMirror(Mirror):
                 return replace(self.pace(control), ret=-self.errno)
             case Woken() if self.ret:
                 return self.at(Stage.CLEAN_UP)
-        return Mirror.on_outcome(self, outcome, control)
+        after = Mirror.on_outcome(self, outcome, control)
+        if isinstance(outcome, Mirrored) and outcome.moved and after.stage is Stage.FLUSH:
+            return after.pace(control)
+        return after

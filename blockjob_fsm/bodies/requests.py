@@ -295,7 +295,8 @@ class JobView(Protocol):
     """What a body may know of the job's control state, in whichever lifecycle.
 
     `speed` is in bytes per second, 0 for no limit; `cancelled`: the job was asked to end;
-    `synced`: it is in step with its target; `should_complete`: the user asked it to complete.
+    `synced`: it is in step with its target; `should_complete`: the user asked it to complete;
+    `leaving`: it is to end with its work undone.
     """
 
     @property
@@ -306,6 +307,8 @@ class JobView(Protocol):
     def synced(self) -> bool: ...
     @property
     def should_complete(self) -> bool: ...
+    @property
+    def leaving(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

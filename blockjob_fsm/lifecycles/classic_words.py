@@ -49,6 +49,11 @@ class ClassicControl(Control):
     speed: int = 0
     ret: int = 0
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the job is to end with its work undone."""
+        return self.phase is Phase.LEAVING
+
 
 PHASE = Choice("phase", Phase)
 SETTABLE = Flag("settable")

@@ -83,6 +83,11 @@ class ModernControl(Control):
         """Whether the job is ready, parked or not."""
         return self.phase in (Status.READY, Status.STANDBY)
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the job is to end with its work undone."""
+        return self.force_cancelled
+
 
 STATUS = Choice("phase", Status)
 BLOCK_JOB = Flag("block_job")

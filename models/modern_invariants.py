@@ -7,6 +7,7 @@ hold what a claim about states and steps cannot say: bytes, time and threads.
 from __future__ import annotations
 
 from blockjob_fsm.check.modern_scenarios import modern_scenarios
+from blockjob_fsm.check.whole_jobs import WHOLE_PROPERTIES, whole_jobs
 from blockjob_fsm.properties import Sometimes
 from blockjob_fsm.properties.modern import MODERN_PROPERTIES
 from models.invariants import Invariant
@@ -59,13 +60,13 @@ MODERN_INVARIANTS = (
         34,
         "progress only grows, and is complete at success",
         ("test_the_offset_is_the_length_less_what_is_dirty",),
-        "progress is the body's; a model of the rows has none",
+        "the models claim that it is complete; that it only grows is seen of the bodies",
     ),
     Invariant(
         35,
         "ready is told when all is copied and flushed, and stays",
         ("test_every_chunk_is_copied_then_flushed_then_ready",),
-        "what is copied and flushed is the body's; the claims are about the event",
+        "the models claim what is copied; the order of copy, flush and event is the body's",
     ),
     Invariant(
         36,
@@ -98,7 +99,7 @@ def modern_claims_of(invariant: Invariant) -> tuple[str, ...]:
     """The names of an invariant's claims."""
     mine = (
         claim.name
-        for claim in MODERN_PROPERTIES
+        for claim in (*MODERN_PROPERTIES, *WHOLE_PROPERTIES)
         if claim.name.partition("-")[0] == str(invariant.number)
         and not isinstance(claim, Sometimes)
     )
@@ -107,5 +108,6 @@ def modern_claims_of(invariant: Invariant) -> tuple[str, ...]:
 
 def models_of(name: str) -> tuple[str, ...]:
     """The models of which a claim is made."""
-    made = modern_scenarios()
-    return tuple(one.name for one in made if name in {claim.name for claim in one.claims})
+    made = [(one.name, one.claims) for one in modern_scenarios()]
+    made += [(one.name, one.claims) for one in whole_jobs()]
+    return tuple(model for model, claims in made if name in {claim.name for claim in claims})

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blockjob_fsm.check.modern_mutants import MISTAKES
-from blockjob_fsm.check.modern_run import MODERN_LIFECYCLES, modern_models
+from blockjob_fsm.check.modern_run import MODERN_LIFECYCLES, modern_models, whole_models
 from blockjob_fsm.check.run import manifest
+from blockjob_fsm.check.whole_jobs import WHOLE_PROPERTIES
 from blockjob_fsm.properties import Sometimes
 from blockjob_fsm.properties.modern import MODERN_PROPERTIES
 from models.cells import formal, table
@@ -45,6 +46,10 @@ def modern_page() -> str:
             "\n## Witnesses\n",
             "Each of these must be reached.\n",
             *_witnesses(),
+            "\n## Claims about whole jobs\n",
+            "Bodies of each kind, as they run live, on devices of one to three units that may fail",
+            "at any unit, beside a guest, drained sections and a user who may ask at any time.\n",
+            *_whole_claims(),
             "\n## Models\n",
             "States and depth that must come out, by release.\n",
             *_models(),
@@ -78,6 +83,14 @@ def _claims() -> Iterator[str]:
     return table(("claim", "says", "means", "witness", "models"), rows)
 
 
+def _whole_claims() -> Iterator[str]:
+    rows = [
+        (f"`{claim.name}`", claim.claim, formal(claim), _made(claim.name))
+        for claim in WHOLE_PROPERTIES
+    ]
+    return table(("claim", "says", "means", "models"), rows)
+
+
 def _made(name: str) -> str:
     """The models of a claim, or how many there are."""
     models = models_of(name)
@@ -97,7 +110,7 @@ def _models() -> Iterator[str]:
     stored = manifest()
     rows = [
         (f"`{model}`", *(_figures(stored[name][model]) for name in MODERN_LIFECYCLES))
-        for model in modern_models()
+        for model in (*modern_models(), *whole_models())
     ]
     return table(("model", *MODERN_LIFECYCLES.values()), rows)
 

@@ -51,7 +51,7 @@ V = TypeVar("V", bound=Hashable)
 
 NOW_NS = 1_000_000_000
 #: far more than any sound job takes from one suspension to the next
-_STEPS_PER_INPUT = 200
+STEPS_PER_INPUT = 200
 _ENTERED = (*words.BUSY_PHASES, *words.ENTERABLE, Phase.ENDING)
 
 
@@ -240,7 +240,7 @@ class JobModel:
         return self._ended[key]
 
     def _over(self, life: Life, outcome: IoOutcome) -> Life:
-        failed = life.failed or (self.notes_failures and _is_failure(outcome))
+        failed = life.failed or (self.notes_failures and is_failure(outcome))
         return life._replace(request=None, failed=failed)
 
     def _happenings(self, devices: int) -> list[tuple[str, str, str, int]]:
@@ -292,7 +292,7 @@ class JobModel:
         def fire(
             control: ClassicControl, event: Event
         ) -> Stepped[ClassicControl] | Refused[ClassicControl]:
-            assert next(steps) < _STEPS_PER_INPUT, f"{event} again and again, without a rest"
+            assert next(steps) < STEPS_PER_INPUT, f"{event} again and again, without a rest"
             return step(self.lifecycle, control, event)
 
         return fire
@@ -316,7 +316,7 @@ class JobModel:
         if key not in self._devices_after:
             devices = self._devices.values[number]
             for effect in taken.effects:
-                devices = _touch(devices, effect)
+                devices = touch(devices, effect)
             self._devices_after[key] = self._devices.number(devices)
         return self._devices_after[key]
 
@@ -342,7 +342,7 @@ def _befall(life: Life, effect: Effect) -> Life:
     return life
 
 
-def _touch(devices: Devices, effect: Effect) -> Devices:
+def touch(devices: Devices, effect: Effect) -> Devices:
     """What an effect does to the devices."""
     match effect:
         case Submit(request):
@@ -368,7 +368,8 @@ def _signalled(life: Life, output: Output) -> Life:
     return life
 
 
-def _is_failure(outcome: IoOutcome) -> bool:
+def is_failure(outcome: IoOutcome) -> bool:
+    """Whether a request ended with an errno."""
     return isinstance(outcome, Failed) or (
         isinstance(outcome, Copied | Mirrored) and outcome.errno != 0
     )

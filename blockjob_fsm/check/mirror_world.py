@@ -48,7 +48,8 @@ class Pair:
 
     `run` are the units of the copy under way, `good` those of them whose buffer is still up to
     date. `writing`: the unit of the guest's write in flight. `clears_late`: the wrong order, in
-    which the marks are cleared after the read.
+    which the marks are cleared after the read. `drains_at_once`: a drain keeps new writes out while
+    it waits for old ones.
     """
 
     units: int = 2
@@ -64,6 +65,7 @@ class Pair:
     guest_writes: bool = True
     pivoted: bool = False
     clears_late: bool = False
+    drains_at_once: bool = False
 
     def __str__(self) -> str:
         words = f"dirty {told(self.dirty, self.units)}, equal {told(self.equal, self.units)}"
@@ -78,6 +80,8 @@ class Pair:
             first = self._first(request.cursor)
             run = bits(run_of(self.dirty, first, min(request.chunks, self.units - first))) << first
             return replace(self, copying=Copying.ASKED, run=run if self.dirty else 0)
+        if isinstance(request, Drain) and self.drains_at_once:
+            return replace(self, held_out=True)
         return self
 
     def outcomes(self, request: IoRequest) -> Iterator[Ended]:
@@ -199,7 +203,7 @@ class Pair:
         words = f"{done} of {count} copied at {first}"
         if errno:
             words += f", then {NAMES[errno]} {'reading' if is_read else 'writing'}"
-        outcome = Mirrored(first, done, dirty.bit_count(), errno, is_read)
+        outcome = Mirrored(first, done, dirty.bit_count(), errno, is_read, moved=done)
         return words, outcome, after
 
     def _failures(self) -> Iterator[Ended]:

@@ -12,6 +12,7 @@ from blockjob_fsm.check.modern_scenarios import FAIR, ModernScenario, modern_sce
 from blockjob_fsm.check.refining import refining_rows
 from blockjob_fsm.check.report import Row, Trace, Verdict
 from blockjob_fsm.check.space import Space, explore
+from blockjob_fsm.check.whole_jobs import WHOLE_JOBS_FAIR, WholeJob, whole_jobs
 from blockjob_fsm.declaration import Lifecycle, has_release
 from blockjob_fsm.guards import word
 from blockjob_fsm.lifecycles.modern import modern
@@ -38,6 +39,11 @@ def modern_models() -> tuple[str, ...]:
     return tuple(one.name for one in modern_scenarios())
 
 
+def whole_models() -> tuple[str, ...]:
+    """The models of whole jobs, which no mutant of the rows is tried on."""
+    return tuple(one.name for one in whole_jobs())
+
+
 @cache
 def mutants_of(lifecycle: str) -> dict[str, ModernMutant]:
     """Every mutant of a release by name; none before 6.2, where some of them were the rule."""
@@ -58,8 +64,19 @@ def check_modern(
         max_states = min(max_states, MOST_OF_A_MUTANT)
         changed = mutants_of(lifecycle)[mutant]
         rows, walk = changed.of(rows), changed.walk
+    whole = next((one for one in whole_jobs() if one.name == model), None)
+    if whole is not None:
+        return check_whole(whole, rows, max_states)
     scenario = next(one for one in modern_scenarios() if one.name == model)
     return check_scenario(scenario, rows, walk, max_states)
+
+
+def check_whole(
+    job: WholeJob, lifecycle: Lifecycle[ModernControl], max_states: int
+) -> tuple[Row, ...]:
+    """The rows of a whole job under a release's rows."""
+    space = explore(job.model(lifecycle), max_states)
+    return judge(job.name, space, job.claims, WHOLE_JOBS_FAIR)
 
 
 def check_scenario(

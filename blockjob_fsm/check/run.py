@@ -22,7 +22,13 @@ from multiprocessing import active_children, get_context
 from blockjob_fsm.check.contract import CONTRACT, breach
 from blockjob_fsm.check.control import ControlModel, Place
 from blockjob_fsm.check.judge import Found, judge, trace_to, verdict_of
-from blockjob_fsm.check.modern_run import MODERN_LIFECYCLES, check_modern, modern_models, mutants_of
+from blockjob_fsm.check.modern_run import (
+    MODERN_LIFECYCLES,
+    check_modern,
+    modern_models,
+    mutants_of,
+    whole_models,
+)
 from blockjob_fsm.check.mutants import Mutant, row_mutants
 from blockjob_fsm.check.named_mutants import named_mutants
 from blockjob_fsm.check.report import Report, Row, Trace, Verdict
@@ -152,9 +158,12 @@ def _share_out(jobs: list[_Job], workers: int) -> list[tuple[Row, ...]]:
 
 
 def models(lifecycle: str = "classic", *, proving: bool = True) -> tuple[str, ...]:
-    """The models of a run in order; the proofs only where z3 is installed."""
+    """The models of a run in order; the proofs only where z3 is installed.
+
+    Not `proving`: those that mutants are tried on.
+    """
     if lifecycle in MODERN_LIFECYCLES:
-        return modern_models()
+        return (*modern_models(), *(whole_models() if proving else ()))
     proofs = (INDUCTION,) if proving and find_spec("z3") else ()
     return (CONTROL, *proofs, *(scenario.name for scenario in scenarios()))
 

@@ -16,6 +16,7 @@ from blockjob_fsm.declaration import Output
 from blockjob_fsm.error_action import IoStatus
 from blockjob_fsm.guards import Control, Flag, Number, Value
 from blockjob_fsm.lifecycles.classic_words import ClassicControl
+from blockjob_fsm.lifecycles.modern_words import ModernControl
 
 ERRNOS = (errno_codes.EIO, errno_codes.ENOSPC)
 
@@ -100,7 +101,7 @@ class Facts(NamedTuple):
 class Scene(Control):
     """What guards read of a job in its world: the control's fields, and those of life and facts."""
 
-    control: ClassicControl
+    control: ClassicControl | ModernControl
     length: int
     offset: int
     request: bool
@@ -138,7 +139,9 @@ class Scene(Control):
 _OF_FACTS = frozenset(Facts._fields)
 
 
-def scene(control: ClassicControl, offset: int, length: int, life: Life, facts: Facts) -> Scene:
+def scene(
+    control: ClassicControl | ModernControl, offset: int, length: int, life: Life, facts: Facts
+) -> Scene:
     """A job in its world, as claims see it."""
     end = life.end
     return Scene(

@@ -19,7 +19,7 @@ from blockjob_fsm.check.space import explore
 from blockjob_fsm.check.worlds import run_of, told
 from blockjob_fsm.job import Job
 from blockjob_fsm.lifecycles.classic import CLASSIC
-from blockjob_fsm.lifecycles.classic_words import PIVOT, RESUME, UNDRAIN, ClassicControl
+from blockjob_fsm.lifecycles.classic_words import PIVOT, RESUME, UNDRAIN, Phase
 from blockjob_fsm.properties import claimed_for
 
 SHORTCUTS = ("commit-ignore-limited", "stream-stop-limited", "mirror-quiet-stop-enospc")
@@ -56,7 +56,7 @@ def test_blanking_what_is_not_read_hides_no_scene(name: str) -> None:
     assert scenes(short) == scenes(full)
 
 
-def scenes(model: JobModel) -> set[tuple[ClassicControl, bool, int, bool]]:
+def scenes(model: JobModel) -> set[tuple[object, bool, int, bool]]:
     """What can be seen of the states of a model, but for the exact offset."""
     views = [model.view(state) for state in explore(model).states]
     return {(view.control, view.whole, view.ends, view.pivoted) for view in views}
@@ -114,7 +114,7 @@ def test_a_job_that_is_over_moves_no_more() -> None:
 
 def is_freed(model: JobModel, state: JobState) -> bool:
     """Whether the job is over."""
-    return model.view(state).control.phase.value == "freed"
+    return model.view(state).phase is Phase.FREED
 
 
 # ---- the devices

@@ -192,8 +192,7 @@ def _starts(draw: st.DrawFn, world: World, slot: str) -> Command:
     if draw(_chance(50)):
         return "blockdev-backup", draw(_backups(world, slot))
     source, target = pair(slot)
-    # Under a limit QEMU's mirror sleeps before it looks at an error that it reports.
-    policy = {"on-source-error": "stop", "on-target-error": "stop"}
+    policy = draw(_policies())
     size = {"granularity": 65536, "buf-size": 65536}
     common = {"device": source, "target": target, "sync": "full"}
     return "blockdev-mirror", {**common, **options, **policy, **size}
@@ -213,13 +212,17 @@ def _options(draw: st.DrawFn, world: World) -> Arguments:
 @st.composite
 def _backups(draw: st.DrawFn, world: World, slot: str) -> Arguments:
     source, target = pair(slot)
-    policies = {
+    common: Arguments = {"device": source, "target": target, "sync": "full", "job-id": slot}
+    return {**common, **draw(_options(world)), **draw(_policies()), **SMALL}
+
+
+@st.composite
+def _policies(draw: st.DrawFn) -> Arguments:
+    return {
         name: draw(st.sampled_from(POLICIES))
         for name in ("on-source-error", "on-target-error")
         if draw(_chance(50))
     }
-    common: Arguments = {"device": source, "target": target, "sync": "full", "job-id": slot}
-    return {**common, **draw(_options(world)), **policies, **SMALL}
 
 
 def _drains(world: World) -> st.SearchStrategy[Command]:

@@ -71,13 +71,9 @@ NOT_DRAWN = (
     NotDrawn("faults under a job on the chain", "what is asked for next depends on reading ahead"),
     NotDrawn("policy ignore", "a fault that is ignored for ever never comes to rest"),
     NotDrawn(
-        "policy report on a mirror",
-        "under a limit QEMU's mirror sleeps before it looks at its error",
-    ),
-    NotDrawn(
         "a new limit where there are faults",
-        "not understood: a backup that a fault has stopped, limited and resumed, does not ask for "
-        "the bad bytes again in QEMU",
+        "a backup's copier keeps its delay before its failure is seen; in QEMU any new speed ends "
+        "that delay, and a pause in it has the failure forgotten",
     ),
     NotDrawn(
         "a commit of the active layer after a stream",

@@ -294,11 +294,10 @@ class Ours:
 
     def _quit(self, _: Arguments) -> None:
         self._nodes.lift_limits()
+        # The section lasts until all jobs are gone: none goes on for a moment.
         with self._drained():
-            self.settle()
-        for known in list(self._jobs):
-            if not known.is_gone:
-                known.job.cancel_sync()
+            for job in self._there():
+                job.cancel_sync()
 
     def _qom_set(self, arguments: Arguments) -> None:
         self._nodes.set_limits(arguments["path"], arguments["value"])

@@ -29,6 +29,23 @@ IN_STANDBY = """
 {"execute": "job-pause", "arguments": {"id": "j0"}}
 {"execute": "job-complete", "arguments": {"id": "j0"}}
 """.replace(",\n", ", ")
+#: the next read of j0 fails, if it is asked for
+LIMITED = """
+{"execute": "blockdev-add", "arguments": {"driver": "raw", "node-name": "src",
+"file": {"driver": "blkdebug", "image": {"driver": "file", "filename": "src.raw"},
+"inject-error": [{"event": "none", "iotype": "read", "sector": 128, "errno": 5, "once": false}]}}}
+{"execute": "blockdev-add", "arguments": {"driver": "raw", "node-name": "dst",
+"file": {"driver": "file", "filename": "dst.raw"}}}
+{"execute": "blockdev-add", "arguments": {"driver": "raw", "node-name": "src2",
+"file": {"driver": "file", "filename": "src2.raw"}}}
+{"execute": "blockdev-add", "arguments": {"driver": "raw", "node-name": "dst2",
+"file": {"driver": "file", "filename": "dst2.raw"}}}
+{"execute": "blockdev-mirror", "arguments": {"job-id": "j0", "device": "src", "target": "dst",
+"sync": "full", "speed": 1, "on-source-error": "stop", "granularity": 65536, "buf-size": 65536}}
+{"execute": "blockdev-mirror", "arguments": {"job-id": "j1", "device": "src2", "target": "dst2",
+"sync": "full"}}
+{"execute": "quit"}
+""".replace(",\n", ", ")
 #: enough sessions for two rules that differ to be told apart
 ENOUGH = 400
 
@@ -66,6 +83,11 @@ def test_a_script_shows_against_the_real_qemu_which_rules_are_others(
 ) -> None:
     outcome = compare(read_session(IN_STANDBY), Theirs, lambda: Ours(profile))
     assert (outcome.difference is not None) is differs
+
+
+@pytest.mark.usefixtures("qemu_storage_daemon")
+def test_a_job_that_quitting_wakes_issues_no_more_requests() -> None:
+    assert compare(read_session(LIMITED), Theirs, Ours).difference is None
 
 
 @cache

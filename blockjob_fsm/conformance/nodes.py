@@ -68,6 +68,7 @@ class Nodes:
     def __init__(self) -> None:
         self.by_name: dict[str, Node] = {}
         self.groups: dict[str, ThrottleGroup] = {}
+        self._images: list[MemoryDevice] = []
 
     def add_group(self, arguments: Arguments) -> None:
         """What `object-add` of a throttle-group asks for."""
@@ -92,6 +93,7 @@ class Nodes:
             raise Unsupported(f"blockdev-add {arguments}")
         rules, group, image = self._below(arguments["file"])
         device = _image(image, self.by_name[backing].device if backing else None)
+        self._images.append(device)
         # Without rules too: every request is to be seen one by one.
         node = BlkdebugDevice(device, rules)
         self.by_name[name] = Node(name, node, Drive(name, node), group)
@@ -100,6 +102,11 @@ class Nodes:
         """What a drain does to throttled requests."""
         for group in self.groups.values():
             group.let_go()
+
+    def forget(self) -> None:
+        """Give the memory of all images back at once: jobs and nodes hold each other for a while."""
+        for image in self._images:
+            image.resize(0)
 
     def _below(self, layer: Arguments) -> tuple[list[Rule], ThrottleGroup | None, str]:
         match layer["driver"]:

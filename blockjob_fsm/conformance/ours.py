@@ -129,6 +129,7 @@ class Ours:
         """End every job."""
         self._quit({})
         self._executor.close()
+        self._nodes.forget()
 
     # Verbs.
 

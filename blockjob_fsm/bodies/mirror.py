@@ -127,8 +127,9 @@ class ModernMirror(Mirror):
         return Mirror.counted(self, chunks, control)
 
     def pace(self, control: JobView) -> Self:
-        paced = Mirror.pace(self, control)
-        return replace(paced, stage=Stage.SLEEP, delay_ns=0) if paced.stage is Stage.COPY else paced
+        if control.synced and (control.should_complete or control.cancelled):
+            return replace(self, stage=Stage.SLEEP, delay_ns=0)
+        return Mirror.pace(self, control)
 
     def on_outcome(self, outcome: Outcome, control: JobView) -> Self:
         match outcome:

@@ -104,7 +104,7 @@ class Nodes:
             group.let_go()
 
     def forget(self) -> None:
-        """Give the memory of all images back at once: jobs and nodes hold each other for a while."""
+        """Give the memory of all images back at once: jobs and nodes hold each other."""
         for image in self._images:
             image.resize(0)
 

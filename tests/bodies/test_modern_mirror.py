@@ -106,11 +106,12 @@ ENDING = {
 }
 
 
+@pytest.mark.parametrize("left", [0, 2])
 @pytest.mark.parametrize("control", ENDING.values(), ids=ENDING)
 def test_a_mirror_that_is_to_end_looks_after_each_round_whether_it_may_go_on(
-    control: ModernControl,
+    control: ModernControl, left: int
 ) -> None:
-    body = after(control, Mirrored(0, 1, 2, moved=1), body=in_step())
+    body = after(control, Mirrored(0, 1, left, moved=1), body=in_step())
     assert asked(body, control) == Sleep(0)
     assert isinstance(asked(after(control, Woken(False), body=body), control), CopyDirty)
 

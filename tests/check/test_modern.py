@@ -32,7 +32,7 @@ QUICK = tuple(name for name in SCENARIOS if name not in ("mirror", "trio", "job"
 #: what was wrong before 6.2, and is found there: each is a mistake that 6.2, or 6.0, mended
 BEFORE_6_2 = {"6-kept", "25-sibling", "25-aborts", "26-walk", "43-all-end", "21-softly"}
 # A mirror that is softly cancelled with its siblings loses its pause, and stays parked.
-BEFORE_6_2 |= {"44-soft-late", "softly-parked", "16-wanted"}
+BEFORE_6_2 |= {"9-pauses", "17-drains", "44-soft-late", "softly-parked", "16-wanted"}
 
 
 @cache

@@ -89,8 +89,8 @@ NOT_DRAWN = (
     ),
     NotDrawn(
         "faults of both the source and the target of a job",
-        "a backup of QEMU's that an error stops begins its next copy before it parks, and forgets "
-        "how that failed: ours begins it when it goes on",
+        "not understood: QEMU's copier has begun its next chunk when the first fails, and may "
+        "tell of one failure where ours tells of two",
     ),
     NotDrawn(
         "faults where writes are held",

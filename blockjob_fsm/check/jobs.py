@@ -78,7 +78,7 @@ class Numbered(Generic[V]):
         return number
 
 
-class _Given(NamedTuple):
+class Given(NamedTuple):
     """An input without its time."""
 
     event: Event
@@ -139,7 +139,7 @@ class JobModel:
     _lives: Numbered[Life] = field(default_factory=Numbered)
     _devices: Numbered[Devices] = field(default_factory=Numbered)
     _verbs: list[tuple[str, int]] = field(init=False)
-    _given: Numbered[_Given] = field(default_factory=Numbered)
+    _given: Numbered[Given] = field(default_factory=Numbered)
     _taken: Numbered[_Taken | None] = field(default_factory=Numbered)
     _taking: dict[tuple[int, int], int] = field(default_factory=dict)
     _lives_after: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class JobModel:
     _facts: dict[int, Facts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._verbs = [(str(verb), self._given.number(_Given(verb))) for verb in self.verbs]
+        self._verbs = [(str(verb), self._given.number(Given(verb))) for verb in self.verbs]
 
     def initial(self) -> Iterator[JobState]:
         control = ClassicControl(completable=isinstance(self.body, Mirror))
@@ -231,7 +231,7 @@ class JobModel:
             self._ended[key] = [
                 (
                     label,
-                    self._given.number(_Given(done, outcome)),
+                    self._given.number(Given(done, outcome)),
                     self._lives.number(self._over(life, outcome)),
                     self._devices.number(devices),
                 )
@@ -259,7 +259,7 @@ class JobModel:
     # -- one input
 
     def _input(self, state: JobState, event: Event) -> Iterator[Move[JobState]]:
-        return self._given_to(state, str(event), self._given.number(_Given(event)))
+        return self._given_to(state, str(event), self._given.number(Given(event)))
 
     def _given_to(self, state: JobState, label: str, given: int) -> Iterator[Move[JobState]]:
         key = state.job, given
@@ -274,7 +274,7 @@ class JobModel:
             after = JobState(taken.job, life, devices)
             yield Move(kind.actor.value, kind.name, label, after)
 
-    def _take(self, number: int, given: _Given) -> _Taken | None:
+    def _take(self, number: int, given: Given) -> _Taken | None:
         """What comes of an input; None if it is refused, which the control model explores."""
         try:
             told = Input(given.event, NOW_NS, given.outcome)

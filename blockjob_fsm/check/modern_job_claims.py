@@ -12,6 +12,7 @@ from blockjob_fsm.check.worlds import (
     COMPLAINED,
     COMPLETE_BELOW,
     COVERED,
+    DEFERRED,
     ENDED_CANCELLED,
     ENDED_WELL,
     ENDS,
@@ -19,7 +20,6 @@ from blockjob_fsm.check.worlds import (
     GUEST_SEES_RIGHT,
     HELD_OUT,
     LEGAL,
-    OPENING,
     PIVOTED,
     QUIET,
     RELEASES,
@@ -142,7 +142,7 @@ EVERY_JOB: tuple[Property, ...] = (
     Sometimes(
         name="deferred",
         claim="something can happen between the body's return and the completion",
-        reached=OPENING & PLACE.equals(Place.RETURNED),
+        reached=DEFERRED & PLACE.equals(Place.RETURNED),
     ),
 )
 FAILS = Sometimes(

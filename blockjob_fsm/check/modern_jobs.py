@@ -15,8 +15,8 @@ from typing import NamedTuple
 from blockjob_fsm.bodies.copying import CopyingBody
 from blockjob_fsm.bodies.linear import LinearBody
 from blockjob_fsm.bodies.mirror import ModernMirror
-from blockjob_fsm.bodies.requests import Body, Do, Finish, IoOutcome, IoRequest, Noted, Outcome
-from blockjob_fsm.check.jobs import NOW_NS, STEPS_PER_INPUT, Numbered, is_failure, touch
+from blockjob_fsm.bodies.requests import Body, Do, Finish, IoRequest, Noted, Outcome
+from blockjob_fsm.check.jobs import NOW_NS, STEPS_PER_INPUT, Given, Numbered, is_failure, touch
 from blockjob_fsm.check.modern_group import describe_modern
 from blockjob_fsm.check.space import Move
 from blockjob_fsm.check.worlds import Devices, End, Facts, Life, Scene, scene
@@ -46,13 +46,6 @@ class State(NamedTuple):
     devices: int
 
 
-class _Given(NamedTuple):
-    """An input without its time."""
-
-    event: Event
-    outcome: IoOutcome | None = None
-
-
 class _Taken(NamedTuple):
     """What came of an input; `fault` says which promise of our own code was broken."""
 
@@ -79,7 +72,7 @@ class ModernJobModel:
     _groups: Numbered[JobGroup] = field(default_factory=Numbered)
     _lives: Numbered[Life] = field(default_factory=Numbered)
     _devices: Numbered[Devices] = field(default_factory=Numbered)
-    _given: Numbered[_Given] = field(default_factory=Numbered)
+    _given: Numbered[Given] = field(default_factory=Numbered)
     _taken: Numbered[_Taken | None] = field(default_factory=Numbered)
     _taking: dict[tuple[int, int], int] = field(default_factory=dict)
     _after: dict[tuple[int, int, int], tuple[int, int]] = field(default_factory=dict)
@@ -88,7 +81,7 @@ class ModernJobModel:
     _asked: list[tuple[str, int]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._asked = [(str(verb), self._given.number(_Given(verb))) for verb in self.verbs]
+        self._asked = [(str(verb), self._given.number(Given(verb))) for verb in self.verbs]
 
     def initial(self) -> Iterator[State]:
         limiter = SliceLimiter().at_speed(self.control.speed)
@@ -141,8 +134,8 @@ class ModernJobModel:
                 yield from self._input(state, words.DRAIN_END())
         if life.timer_ns is not None:
             yield from self._timer(state, life.timer_ns)
-        if life.opening:
-            begun = self._lives.number(life._replace(opening=False))
+        if life.deferred:
+            begun = self._lives.number(life._replace(deferred=False))
             yield from self._input(state._replace(life=begun), words.COMPLETION())
 
     def _of_devices(self, state: State, life: Life, over: bool) -> Iterator[Move[State]]:
@@ -164,7 +157,7 @@ class ModernJobModel:
             self._ended[key] = [
                 (
                     label,
-                    self._given.number(_Given(done, outcome)),
+                    self._given.number(Given(done, outcome)),
                     self._lives.number(
                         life._replace(request=None, failed=life.failed or is_failure(outcome))
                     ),
@@ -199,13 +192,13 @@ class ModernJobModel:
             ends = list(_rests(job, devices, Noted(), "prepared"))
         for label, rested, after, ret in ends:
             state = self._state(group.with_job(rested), life, after)
-            given = self._given.number(_Given(words.PREPARE(ret)))
+            given = self._given.number(Given(words.PREPARE(ret)))
             yield from self._give(state, label, given)
 
     # -- one input
 
     def _input(self, state: State, event: Event) -> Iterator[Move[State]]:
-        return self._give(state, str(event), self._given.number(_Given(event)))
+        return self._give(state, str(event), self._given.number(Given(event)))
 
     def _give(self, state: State, label: str, given: int) -> Iterator[Move[State]]:
         key = state.group, given
@@ -310,7 +303,7 @@ def _undone(job: ModernJob) -> tuple[ModernJob, tuple[Effect, ...]]:
 
 
 def _befall(life: Life, effect: Effect) -> Life:
-    """What an effect adds to what has happened to a job. `opening`: its completion is to come."""
+    """What an effect adds to what has happened to a job."""
     match effect:
         case Submit(request):
             return life._replace(request=request)
@@ -331,7 +324,7 @@ def _signalled(life: Life, output: Output) -> Life:
         case words.CANCEL_TIMER:
             return life._replace(timer_ns=None)
         case words.DEFER:
-            return life._replace(opening=True)
+            return life._replace(deferred=True)
         case words.PIVOT:
             return life._replace(pivoted=True)
         case words.CALL_BACK:

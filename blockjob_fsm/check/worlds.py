@@ -31,6 +31,7 @@ class End(NamedTuple):
 class Life(NamedTuple):
     """What a job has asked of its surroundings, and what they have seen of it.
 
+    `opening`: its backing files are being opened; `deferred`: a modern job's completion is to come.
     `failed`: something went wrong; `complained`: BLOCK_JOB_ERROR was sent; both are kept only where
     a claim asks. `rounds` counts copies since the last sleep. Counters stop at 2: more often than
     once is already too often.
@@ -39,6 +40,7 @@ class Life(NamedTuple):
     request: IoRequest | None = None
     timer_ns: int | None = None
     opening: bool = False
+    deferred: bool = False
     failed: bool = False
     complained: bool = False
     rounds: int = 0
@@ -107,6 +109,7 @@ class Scene(Control):
     request: bool
     timer: bool
     opening: bool
+    deferred: bool
     failed: bool
     complained: bool
     rounds: int
@@ -152,6 +155,7 @@ def scene(
         request=life.request is not None,
         timer=life.timer_ns is not None,
         opening=life.opening,
+        deferred=life.deferred,
         failed=life.failed,
         complained=life.complained,
         rounds=life.rounds,
@@ -171,6 +175,7 @@ LEGAL = Flag("legal")
 REQUEST = Flag("request")
 TIMER_ARMED = Flag("timer")
 OPENING = Flag("opening")
+DEFERRED = Flag("deferred")
 FAILED_ONCE = Flag("failed")
 COMPLAINED = Flag("complained")
 EMITTED_LATE = Flag("emitted_late")
